@@ -1,0 +1,240 @@
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::access_token::sign;
+use crate::secret::Secrets;
+use crate::{
+    AccessToken, Account, Claims, Clock, Config, ConfigError, Error, KeySet, Log, PublicKeySet, Random, RefreshToken,
+    Result, Session, SessionId, Store, Timestamp, User, UserId, Verifier,
+};
+
+/// What every function may hold. Powers (`Signer`, `Hasher`) are passed to those that need them.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub random: Random,
+    pub store: Store,
+    pub log: Log,
+    published: Cached<Published>,
+}
+
+/// The published key set, and the verifier made of it.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub keys: PublicKeySet,
+    pub verifier: Verifier,
+}
+
+impl App {
+    pub fn connect(config: Config, log: Log) -> Self {
+        Self::assemble(config, Clock::System, Random::System, log)
+    }
+
+    /// An app on a table of a local engine, with time, randomness and log in the test's hand.
+    pub fn for_tests(endpoint: &str, table: &str, clock: Clock, random: Random, log: Log) -> Self {
+        Self::assemble(Config::local(endpoint, table), clock, random, log)
+    }
+
+    fn assemble(config: Config, clock: Clock, random: Random, log: Log) -> Self {
+        let store = Store::new(&config);
+        Self { config: Arc::new(config), clock, random, store, log, published: Cached::default() }
+    }
+
+    /// Reads the key set, and so opens the connection, while Lambda's INIT gives full CPU. A missing key set is no
+    /// reason to fail there: requests answer 503 until it exists.
+    pub async fn warm(&self) {
+        let _ = self.published().await;
+    }
+
+    /// The published key set, read again when it is older than five minutes.
+    ///
+    /// # Errors
+    /// [`Error::NoKeySet`] while nothing is published; [`Error::Unavailable`] if nothing was ever read.
+    pub async fn published(&self) -> Result<Arc<Published>> {
+        self.published_since(MAX_AGE).await
+    }
+
+    /// The claims of an access token of ours.
+    ///
+    /// A token under a key that we don't know makes us look for a newer key set, every ten seconds at most.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`]; [`Error::NoKeySet`] and [`Error::Unavailable`] when there is nothing to verify against.
+    pub async fn verify(&self, token: &str) -> Result<Claims> {
+        let mut published = self.published().await?;
+        if published.verifier.is_missing_key_of(token) {
+            published = self.published_since(MIN_AGE).await?;
+        }
+        published.verifier.verify(token, &self.config.audience, self.clock.now())
+    }
+
+    async fn published_since(&self, max_age: Duration) -> Result<Arc<Published>> {
+        self.published
+            .get(self.clock.now(), max_age, async {
+                let keys = self.store.key_set().await?;
+                let verifier = Verifier::new(&keys)?;
+                Ok(Published { keys, verifier })
+            })
+            .await
+    }
+}
+
+/// The power to open sessions: the private key set.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    app: App,
+    secrets: Secrets,
+    keys: Cached<KeySet>,
+}
+
+/// The tokens of one answer.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    pub access_token: AccessToken,
+    pub expires_in: Duration,
+    /// A secret: whoever holds it can continue the session.
+    pub refresh_token: zeroize::Zeroizing<String>,
+    pub refresh_expires_in: Duration,
+}
+
+impl Signer {
+    /// # Errors
+    /// [`ConfigError`] if this function was not told where the key set is. That it can't be read is no error here.
+    pub async fn load(app: &App) -> std::result::Result<Self, ConfigError> {
+        let source = app.config.key_set.as_ref();
+        let source =
+            source.ok_or_else(|| ConfigError(vec!["KEY_SET_SECRET_ID (or KEY_SET_FILE) is missing".to_owned()]))?;
+        let signer = Self { app: app.clone(), secrets: Secrets::new(&app.config, source), keys: Cached::default() };
+        let _ = signer.keys(MAX_AGE).await;
+        Ok(signer)
+    }
+
+    /// A signer with a key set of the caller's, for tests.
+    pub fn fixed(app: &App, keys: KeySet) -> Self {
+        Self { app: app.clone(), secrets: Secrets::Fixed(keys), keys: Cached::default() }
+    }
+
+    /// The token behind the text, if its MAC is right: no read is spent on a forgery.
+    pub async fn open(&self, text: &str) -> Result<Option<RefreshToken>> {
+        let keys = self.keys(MAX_AGE).await?;
+        Ok(RefreshToken::open(text, &keys.mac))
+    }
+
+    /// A new session and its first refresh token. Nothing is written yet.
+    pub async fn session(&self, user_id: UserId, session_epoch: u64) -> Result<(Session, RefreshToken)> {
+        let keys = self.keys(MAX_AGE).await?;
+        let now = self.app.clock.now();
+        let id = SessionId::new(self.app.random.uuid(now)?);
+        let key = keys.mac_key().ok_or(Error::NoKeySet)?;
+        let token = RefreshToken::first(user_id, id, key, self.app.random.bytes()?);
+        Ok((Session::open(id, user_id, session_epoch, &token, now, self.app.config.lifetimes), token))
+    }
+
+    /// The token that follows `token`, under today's MAC key.
+    pub async fn successor(&self, token: &RefreshToken) -> Result<RefreshToken> {
+        let keys = self.keys(MAX_AGE).await?;
+        Ok(token.successor(keys.mac_key().ok_or(Error::NoKeySet)?.id))
+    }
+
+    /// Signs the tokens of a session: an access token for `account`, and `refresh` as text.
+    pub async fn tokens(&self, account: &Account, session: &Session, refresh: &RefreshToken) -> Result<Tokens> {
+        let keys = self.keys(MAX_AGE).await?;
+        let published = self.app.published().await?;
+        let now = self.app.clock.now();
+        let claims = self.claims(&account.user, account, session, &published.keys.issuer, now)?;
+        let mac = keys.mac.iter().find(|key| key.id == refresh.mac_key_id).ok_or(Error::NoKeySet)?;
+        Ok(Tokens {
+            access_token: sign(&claims, keys.signing_key(now).ok_or(Error::NoKeySet)?)?,
+            expires_in: self.app.config.lifetimes.access,
+            refresh_token: zeroize::Zeroizing::new(refresh.seal(mac)),
+            refresh_expires_in: session.remaining(now),
+        })
+    }
+
+    fn claims(
+        &self,
+        user: &User,
+        account: &Account,
+        session: &Session,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<Claims> {
+        let lifetime = i64::try_from(self.app.config.lifetimes.access.as_secs()).unwrap_or(0);
+        Ok(Claims {
+            iss: issuer.to_owned(),
+            sub: user.id.uuid(),
+            aud: self.app.config.audience.clone(),
+            client_id: self.app.config.audience.clone(),
+            exp: now.seconds() + lifetime,
+            iat: now.seconds(),
+            jti: self.app.random.uuid(now)?,
+            sid: session.id.uuid(),
+            roles: account.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+            email_verified: user.email_verified,
+            auth_time: session.created_at.seconds(),
+        })
+    }
+
+    async fn keys(&self, max_age: Duration) -> Result<Arc<KeySet>> {
+        let load = async {
+            let set = self.secrets.load().await?;
+            if set.is_empty() { Err(Error::NoKeySet) } else { Ok(set) }
+        };
+        self.keys.get(self.app.clock.now(), max_age, load).await
+    }
+}
+
+/// How old a key set may be before it is read again; a frozen Lambda has no timer, so the age is looked at per request.
+const MAX_AGE: Duration = Duration::from_secs(300);
+/// How soon an unknown key id may ask again.
+const MIN_AGE: Duration = Duration::from_secs(10);
+
+/// A value that is loaded again when it is too old, and kept when that fails.
+#[derive(Debug)]
+struct Cached<T>(Arc<RwLock<Option<Entry<T>>>>);
+
+#[derive(Debug)]
+struct Entry<T> {
+    value: Arc<T>,
+    tried_at: Timestamp,
+}
+
+impl<T> Clone for Cached<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Default for Cached<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Cached<T> {
+    async fn get(&self, now: Timestamp, max_age: Duration, load: impl Future<Output = Result<T>>) -> Result<Arc<T>> {
+        let known = {
+            let mut entry = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            match entry.as_mut() {
+                Some(entry) if now.since(entry.tried_at) <= max_age => return Ok(entry.value.clone()),
+                // Marked before the load, so that requests arriving meanwhile keep the old value instead of loading too.
+                Some(entry) => {
+                    entry.tried_at = now;
+                    Some(entry.value.clone())
+                }
+                None => None,
+            }
+        };
+        match (load.await, known) {
+            (Ok(value), _) => {
+                let value = Arc::new(value);
+                let entry = Entry { value: value.clone(), tried_at: now };
+                *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(entry);
+                Ok(value)
+            }
+            (Err(_), Some(old)) => Ok(old),
+            (Err(error), None) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The environment, and nothing else reads it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+
+use crate::HashParameters;
+
+/// Everything that a function may be told, read once at start. What a function does not use has its default.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub table: String,
+    /// `aud` and `client_id` of access tokens.
+    pub audience: String,
+    pub lifetimes: Lifetimes,
+    pub password: PasswordPolicy,
+    pub hash: HashParameters,
+    /// How many hashes run at once.
+    pub hashes_at_once: usize,
+    /// Where the private key set is; only functions that sign have one.
+    pub key_set: Option<SecretSource>,
+    /// The name of the refresh cookie: `__Host-refresh`, except on a loopback server for browsers that refuse it there.
+    pub refresh_cookie: String,
+    pub(crate) aws: Aws,
+}
+
+/// How long tokens live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    pub access: Duration,
+    pub refresh_idle: Duration,
+    pub refresh_absolute: Duration,
+}
+
+/// What a new password must be.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordPolicy {
+    /// In code points, after NFC; never below 8 (NIST SP 800-63B-4 §3.1.1.2).
+    pub min_chars: usize,
+}
+
+/// Where the private key set is kept.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// A Secrets Manager secret, by name or ARN.
+    Secret(String),
+    /// A file, locally.
+    File(PathBuf),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Aws {
+    pub region: String,
+    pub dynamodb_endpoint: Option<String>,
+    pub secrets_endpoint: Option<String>,
+    pub credentials: SharedCredentialsProvider,
+}
+
+/// Every fault of a configuration, one a line. Names variables, never their values.
+#[derive(Debug)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Lifetimes {
+    pub const DEFAULT: Self = Self {
+        access: Duration::from_secs(600),
+        refresh_idle: Duration::from_secs(14 * 86_400),
+        refresh_absolute: Duration::from_secs(30 * 86_400),
+    };
+}
+
+impl Config {
+    /// # Errors
+    /// All faults together: what is missing, unreadable, out of range or unsafe.
+    // The one place that reads the environment.
+    #[allow(clippy::disallowed_methods)]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(&std::env::vars().collect())
+    }
+
+    /// A configuration for an engine on this machine, with credentials that open nothing.
+    pub fn local(dynamodb_endpoint: &str, table: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            audience: DEFAULT_AUDIENCE.to_owned(),
+            lifetimes: Lifetimes::DEFAULT,
+            password: PasswordPolicy { min_chars: 15 },
+            hash: HashParameters::DEFAULT,
+            hashes_at_once: 1,
+            key_set: None,
+            refresh_cookie: DEFAULT_COOKIE.to_owned(),
+            aws: Aws {
+                region: "us-east-1".to_owned(),
+                dynamodb_endpoint: Some(dynamodb_endpoint.to_owned()),
+                secrets_endpoint: None,
+                credentials: SharedCredentialsProvider::new(
+                    Credentials::builder()
+                        .access_key_id("local")
+                        .secret_access_key("local")
+                        .provider_name("local")
+                        .build(),
+                ),
+            },
+        }
+    }
+
+    fn read(variables: &HashMap<String, String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { variables, faults: Vec::new() };
+        let lifetimes = Lifetimes {
+            access: Duration::from_secs(reader.number("ACCESS_TOKEN_SECONDS", 600, 60..=3600)),
+            refresh_idle: Duration::from_secs(reader.number("REFRESH_IDLE_SECONDS", 1_209_600, 600..=31_536_000)),
+            refresh_absolute: Duration::from_secs(reader.number(
+                "REFRESH_ABSOLUTE_SECONDS",
+                2_592_000,
+                600..=31_536_000,
+            )),
+        };
+        if lifetimes.refresh_idle > lifetimes.refresh_absolute {
+            reader.faults.push("REFRESH_IDLE_SECONDS is more than REFRESH_ABSOLUTE_SECONDS".to_owned());
+        }
+        let hash = HashParameters {
+            memory_kib: reader.number("ARGON2_MEMORY_KIB", 19_456, 7_168..=1_048_576),
+            iterations: reader.number("ARGON2_ITERATIONS", 2, 1..=64),
+            parallelism: reader.number("ARGON2_PARALLELISM", 1, 1..=16),
+        };
+        if !hash.is_strong_enough() {
+            reader
+                .faults
+                .push("ARGON2_MEMORY_KIB and ARGON2_ITERATIONS are below every set that OWASP allows".to_owned());
+        }
+        let key_set = match (reader.text("KEY_SET_SECRET_ID"), reader.text("KEY_SET_FILE")) {
+            (_, Some(path)) => Some(SecretSource::File(path.into())),
+            (Some(id), None) => Some(SecretSource::Secret(id)),
+            (None, None) => None,
+        };
+        let config = Self {
+            table: reader.required("TABLE_NAME"),
+            audience: reader.text("AUDIENCE").unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
+            lifetimes,
+            password: PasswordPolicy { min_chars: reader.number("PASSWORD_MIN_LENGTH", 15, 8..=64) },
+            hash,
+            hashes_at_once: 1,
+            key_set,
+            refresh_cookie: DEFAULT_COOKIE.to_owned(),
+            aws: Aws {
+                region: reader.required("AWS_REGION"),
+                dynamodb_endpoint: reader.text("AWS_ENDPOINT_URL_DYNAMODB"),
+                secrets_endpoint: reader.text("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+                credentials: SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
+            },
+        };
+        if reader.faults.is_empty() { Ok(config) } else { Err(ConfigError(reader.faults)) }
+    }
+}
+
+const DEFAULT_AUDIENCE: &str = "vestibule";
+const DEFAULT_COOKIE: &str = "__Host-refresh";
+
+struct Reader<'a> {
+    variables: &'a HashMap<String, String>,
+    faults: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// An empty variable counts as absent: `sam local` passes undeclared overrides that way.
+    fn text(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn required(&mut self, name: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.faults.push(format!("{name} is missing"));
+            String::new()
+        })
+    }
+
+    fn number<T>(&mut self, name: &str, default: T, range: std::ops::RangeInclusive<T>) -> T
+    where
+        T: std::str::FromStr + PartialOrd + Copy + fmt::Display,
+    {
+        let Some(text) = self.text(name) else { return default };
+        match text.parse() {
+            Ok(value) if range.contains(&value) => value,
+            _ => {
+                self.faults.push(format!("{name} is not a whole number from {} to {}", range.start(), range.end()));
+                default
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(&variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    #[test]
+    fn a_table_and_a_region_are_enough() {
+        let config = read(&[("TABLE_NAME", "t"), ("AWS_REGION", "eu-central-1")]).unwrap();
+        assert_eq!((config.password.min_chars, config.hash), (15, HashParameters::DEFAULT));
+        assert!(config.key_set.is_none());
+    }
+
+    #[test]
+    fn all_faults_are_reported_together_without_their_values() {
+        let text = read(&[
+            ("ACCESS_TOKEN_SECONDS", "1h"),
+            ("PASSWORD_MIN_LENGTH", "7"),
+            ("ARGON2_MEMORY_KIB", "8000"),
+            ("ARGON2_ITERATIONS", "1"),
+            ("REFRESH_IDLE_SECONDS", "2592001"),
+        ])
+        .unwrap_err()
+        .to_string();
+        for name in
+            ["TABLE_NAME", "AWS_REGION", "ACCESS_TOKEN_SECONDS", "PASSWORD_MIN_LENGTH", "OWASP", "REFRESH_IDLE_SECONDS"]
+        {
+            assert!(text.contains(name), "{name} in {text}");
+        }
+        assert!(!text.contains("1h"));
+    }
+
+    #[test]
+    fn an_empty_variable_is_an_absent_one() {
+        let config = read(&[("TABLE_NAME", "t"), ("AWS_REGION", "r"), ("AWS_ENDPOINT_URL_DYNAMODB", "")]).unwrap();
+        assert!(config.aws.dynamodb_endpoint.is_none());
+    }
+}

@@ -1,0 +1,44 @@
+//! The domain of Vestibule: users, passwords, sessions, tokens, and the one table that holds them.
+//!
+//! This crate knows neither HTTP nor Lambda. It offers nouns with verbs on them; the sequence of what happens on a
+//! login is told by the function (`functions/login/src/lib.rs`).
+//!
+//! Not offered: password reset, e-mail verification, throttling, roles administration (later issues), and a pluggable
+//! store: [`Store`] speaks DynamoDB and nothing else, because what guards the accounts *is* its condition expressions.
+
+mod access_token;
+mod app;
+mod clock;
+mod config;
+mod credentials;
+mod email;
+mod error;
+mod key_set;
+mod log;
+mod password;
+mod profile;
+mod random;
+mod refresh_token;
+mod secret;
+mod session;
+mod store;
+mod user;
+mod username;
+
+pub use access_token::{AccessToken, Claims, Verifier};
+pub use app::{App, Published, Signer, Tokens};
+pub use clock::{Clock, Timestamp};
+pub use config::{Config, ConfigError, Lifetimes, PasswordPolicy, SecretSource};
+pub use credentials::{Credential, HashUpgrade};
+pub use email::Email;
+pub use error::{Error, Fault, Invalid, Result};
+pub use key_set::{Algorithm, KeySet, KeySetError, PublicKeySet};
+pub use log::{Event, Log};
+pub use password::{HashParameters, Hasher, Password, PasswordHash};
+pub use profile::{Bio, BirthDate, FullName};
+pub use random::Random;
+pub use refresh_token::{MacKey, RefreshToken};
+pub use session::{Presentation, Session, SessionId};
+pub use store::{Account, Rotation, Store};
+pub use user::{Change, ProfileChange, Role, Status, User, UserId};
+pub use username::Username;

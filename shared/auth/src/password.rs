@@ -1,0 +1,268 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use icu_normalizer::ComposingNormalizerBorrowed;
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::{Error, Invalid, PasswordPolicy, Random, Result};
+
+/// A password, in NFC (NIST SP 800-63B-4 §3.1.1.2). Its text leaves this file only as a hash.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// A password to be set: `policy.min_chars` to 256 code points, and nothing else is asked of its composition.
+    /// Neither trimmed nor truncated.
+    pub fn parse_new(text: &str, policy: PasswordPolicy) -> Result<Self, Invalid> {
+        let password = Self::parse(text)?;
+        if password.0.chars().count() < policy.min_chars {
+            return Err(Invalid { code: "too_short", detail: "This password is too short." });
+        }
+        if password.0.chars().any(char::is_control) {
+            return Err(Invalid { code: "control_character", detail: "A password has no control characters." });
+        }
+        Ok(password)
+    }
+
+    /// A password to be compared: only the upper bound applies, so that a later, stricter rule locks nobody out.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        const TOO_LONG: Invalid = Invalid { code: "too_long", detail: "A password has at most 256 characters." };
+        // NFC can lengthen a text threefold (UAX #15 §3); what is far beyond the bound is not normalised at all.
+        if text.len() > MAX_CHARS * 16 {
+            return Err(TOO_LONG);
+        }
+        let nfc = ComposingNormalizerBorrowed::new_nfc().normalize(text);
+        if nfc.chars().count() > MAX_CHARS {
+            return Err(TOO_LONG);
+        }
+        Ok(Self(Zeroizing::new(nfc.into_owned())))
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// A PHC string: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`.
+#[derive(Clone)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    pub(crate) fn from_stored(phc: String) -> Self {
+        Self(phc)
+    }
+
+    pub(crate) fn as_stored(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// Argon2id's cost (RFC 9106 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashParameters {
+    /// m, in KiB.
+    pub memory_kib: u32,
+    /// t, passes over the memory.
+    pub iterations: u32,
+    /// p, lanes.
+    pub parallelism: u32,
+}
+
+impl HashParameters {
+    /// OWASP Password Storage Cheat Sheet, second of its equivalent sets.
+    pub const DEFAULT: Self = Self { memory_kib: 19_456, iterations: 2, parallelism: 1 };
+
+    /// Whether this is at least one of OWASP's sets, memory and passes both: (47104, 1), (19456, 2), (12288, 3),
+    /// (9216, 4), (7168, 5).
+    pub fn is_strong_enough(self) -> bool {
+        const OWASP: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
+        OWASP.iter().any(|&(memory, passes)| self.memory_kib >= memory && self.iterations >= passes)
+    }
+
+    fn params(self) -> Result<Params> {
+        Params::new(self.memory_kib, self.iterations, self.parallelism, Some(OUTPUT_BYTES))
+            .map_err(|_| Error::Internal("argon2 parameters out of range"))
+    }
+}
+
+/// Hashes and compares passwords on blocking threads, in memory that is allocated once, touched at start, reused, and
+/// wiped after each hash. Allocating per hash costs 70 % more time (bench/RESULTS.md).
+#[derive(Clone)]
+pub struct Hasher {
+    parameters: HashParameters,
+    random: Random,
+    /// As many permits as there are blocks of memory: a flood waits here rather than eat the machine.
+    turns: Arc<Semaphore>,
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
+}
+
+impl Hasher {
+    /// `at_once`: how many hashes may run at the same time; on Lambda one, since it answers one request at a time.
+    pub fn new(parameters: HashParameters, at_once: usize, random: Random) -> Self {
+        // A default block is all zeros and written out one by one, so every page is touched here and not in a login.
+        let memory = (0..at_once).map(|_| vec![Block::default(); parameters.memory_kib as usize]).collect();
+        Self { parameters, random, turns: Arc::new(Semaphore::new(at_once)), memory: Arc::new(Mutex::new(memory)) }
+    }
+
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash> {
+        let salt = self.random.bytes::<SALT_BYTES>()?;
+        let parameters = self.parameters;
+        let params = parameters.params()?;
+        let output = self.run(password, params, salt.to_vec()).await?;
+        Ok(PasswordHash(phc_string(parameters, &salt, &output)))
+    }
+
+    /// Whether the password is the one that was hashed, and if so and the hash is weaker than ours, its replacement's
+    /// need. With no stored hash it costs the same and answers no: an unknown account takes as long as a wrong password.
+    pub async fn verify(&self, password: Password, stored: Option<&PasswordHash>) -> Result<bool> {
+        let parsed = stored.and_then(|hash| phc::PasswordHash::new(&hash.0).ok()).and_then(|hash| {
+            let params = Params::try_from(&hash).ok()?;
+            let sane =
+                hash.algorithm.as_str() == "argon2id" && params.m_cost() <= MAX_STORED_KIB && params.t_cost() <= 64;
+            let output = hash.hash?.as_bytes().to_vec();
+            sane.then_some((params, hash.salt?.as_ref().to_vec(), output))
+        });
+        match parsed {
+            Some((params, salt, expected)) => {
+                let output = self.run(password, params, salt).await?;
+                Ok(output.ct_eq(&expected).into())
+            }
+            None => {
+                self.run(password, self.parameters.params()?, vec![0; SALT_BYTES]).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether a stored hash was made with less than today's parameters.
+    pub fn is_outdated(&self, stored: &PasswordHash) -> bool {
+        let Some(params) = phc::PasswordHash::new(&stored.0).ok().and_then(|hash| Params::try_from(&hash).ok()) else {
+            return true;
+        };
+        params.m_cost() < self.parameters.memory_kib || params.t_cost() < self.parameters.iterations
+    }
+
+    async fn run(&self, password: Password, params: Params, salt: Vec<u8>) -> Result<Zeroizing<Vec<u8>>> {
+        const FAILED: Error = Error::Internal("argon2 failed");
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| FAILED)?;
+        let memory = self.memory.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut blocks = memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            if blocks.len() < params.block_count() {
+                blocks.resize(params.block_count(), Block::default());
+            }
+            let mut output = Zeroizing::new(vec![0; params.output_len().unwrap_or(OUTPUT_BYTES)]);
+            let used = params.block_count();
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let result = argon2.hash_password_into_with_memory(password.0.as_bytes(), &salt, &mut output, &mut blocks);
+            for block in &mut blocks[..used] {
+                block.as_mut().fill(0);
+            }
+            memory.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+            drop(turn);
+            result.map(|()| output).map_err(|_| FAILED)
+        })
+        .await
+        .map_err(|_| FAILED)?
+    }
+}
+
+const MAX_CHARS: usize = 256;
+const SALT_BYTES: usize = 16;
+const OUTPUT_BYTES: usize = 32;
+/// A stored hash asks for memory; a forged one shall not ask for all of it.
+const MAX_STORED_KIB: u32 = 1 << 20;
+
+fn phc_string(parameters: HashParameters, salt: &[u8], output: &[u8]) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+    let HashParameters { memory_kib: m, iterations: t, parallelism: p } = parameters;
+    format!("$argon2id$v=19$m={m},t={t},p={p}${}${}", STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: HashParameters = HashParameters { memory_kib: 64, iterations: 1, parallelism: 1 };
+    const POLICY: PasswordPolicy = PasswordPolicy { min_chars: 15 };
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn lengths_are_counted_in_code_points_after_nfc() {
+        assert!(Password::parse_new(&"x".repeat(14), POLICY).is_err());
+        assert!(Password::parse_new(&"x".repeat(15), POLICY).is_ok());
+        assert!(Password::parse_new(&"é".repeat(256), POLICY).is_ok());
+        assert!(Password::parse_new(&"x".repeat(257), POLICY).is_err());
+        assert!(Password::parse_new(&"e\u{301}".repeat(256), POLICY).is_ok());
+        assert!(Password::parse("").is_ok());
+        assert!(Password::parse_new("fifteen letters\0", POLICY).is_err());
+    }
+
+    #[test]
+    fn composed_and_decomposed_are_one_password_and_spaces_count() {
+        block_on(async {
+            let hasher = Hasher::new(CHEAP, 1, Random::seeded(1));
+            let hash = hasher.hash(Password::parse(" caf\u{e9} ").unwrap()).await.unwrap();
+            assert!(hasher.verify(Password::parse(" cafe\u{301} ").unwrap(), Some(&hash)).await.unwrap());
+            assert!(!hasher.verify(Password::parse("cafe\u{301}").unwrap(), Some(&hash)).await.unwrap());
+            assert!(!hasher.verify(Password::parse("x").unwrap(), None).await.unwrap());
+        });
+    }
+
+    #[test]
+    fn the_hash_is_the_known_answer_of_an_independent_implementation() {
+        // printf 'correct horse battery' | argon2 somesaltsomesalt -id -m 16 -t 2 -p 1 -l 32 (phc-winner-argon2).
+        block_on(async {
+            let hasher = Hasher::new(CHEAP, 1, Random::seeded(1));
+            let stored = PasswordHash(
+                "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc".to_owned(),
+            );
+            assert!(hasher.verify(Password::parse("password").unwrap(), Some(&stored)).await.unwrap());
+            assert!(!hasher.verify(Password::parse("passwore").unwrap(), Some(&stored)).await.unwrap());
+        });
+    }
+
+    #[test]
+    fn weaker_hashes_are_outdated_and_damaged_ones_match_nothing() {
+        block_on(async {
+            let weak = Hasher::new(CHEAP, 1, Random::seeded(1)).hash(Password::parse("p").unwrap()).await.unwrap();
+            let hasher = Hasher::new(HashParameters { memory_kib: 128, ..CHEAP }, 1, Random::seeded(2));
+            assert!(hasher.is_outdated(&weak));
+            assert!(hasher.verify(Password::parse("p").unwrap(), Some(&weak)).await.unwrap());
+            let today = hasher.hash(Password::parse("p").unwrap()).await.unwrap();
+            assert!(!hasher.is_outdated(&today));
+            for damaged in [
+                "",
+                "x",
+                "$argon2id$v=19$m=64,t=1,p=1$",
+                "$argon2d$v=19$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+            ] {
+                let stored = PasswordHash(damaged.to_owned());
+                assert!(!hasher.verify(Password::parse("p").unwrap(), Some(&stored)).await.unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn parameters_below_every_owasp_set_are_weak() {
+        assert!(HashParameters::DEFAULT.is_strong_enough());
+        assert!(HashParameters { memory_kib: 47_104, iterations: 1, parallelism: 1 }.is_strong_enough());
+        assert!(!HashParameters { memory_kib: 19_455, iterations: 2, parallelism: 1 }.is_strong_enough());
+        assert!(!HashParameters { memory_kib: 40_000, iterations: 1, parallelism: 1 }.is_strong_enough());
+    }
+}
