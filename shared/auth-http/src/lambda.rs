@@ -1,0 +1,156 @@
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use auth::{App, Config, ConfigError, Log};
+use axum::Router;
+use axum::http::header::HOST;
+use axum::response::Response;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, LambdaEvent};
+use lambda_runtime::{Context, service_fn};
+use serde::Serialize;
+use tower::{Service, ServiceExt};
+
+use crate::edge;
+
+/// What a function answers to API Gateway. `lambda_http` does not export its name.
+pub type LambdaResponse = <Adapter<'static, Response, Router> as Service<LambdaEvent<LambdaRequest>>>::Response;
+
+/// Serves one event of API Gateway (HTTP API, payload 2.0) with `router`: in production, and in the tests of `events/`.
+pub async fn handle(router: Router, mut event: LambdaRequest, context: Context) -> LambdaResponse {
+    tame(&mut event);
+    let Ok(response) = Adapter::from(router).oneshot(LambdaEvent::new(event, context)).await;
+    response
+}
+
+/// Runs a function: configuration, powers and routes once, then events for as long as Lambda sends any.
+///
+/// `build` makes the function's plain router, from the powers that its `main` names.
+pub fn run<F, Fut>(build: F) -> ExitCode
+where
+    F: FnOnce(App) -> Fut,
+    Fut: Future<Output = Result<Router, ConfigError>>,
+{
+    let log = Log::Stdout;
+    // One event at a time, so one thread: more would only cost memory and start-up.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&log, "runtime", &error),
+    };
+    runtime.block_on(async {
+        let config = match Config::from_env() {
+            Ok(config) => config,
+            Err(error) => return refuse(&log, "config", &error),
+        };
+        let app = App::connect(config, log.clone());
+        app.warm().await;
+        let router = match build(app.clone()).await {
+            Ok(router) => edge(router, &app),
+            Err(error) => return refuse(&log, "config", &error),
+        };
+        let served = lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
+            let router = router.clone();
+            async move { Ok::<_, Infallible>(handle(router, event.payload, event.context).await) }
+        }))
+        .await;
+        match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refuse(&log, "runtime", &error),
+        }
+    })
+}
+
+/// Keeps a client's text from crashing, or confusing, `lambda_http` 1.3. What the gateway itself writes is trusted.
+fn tame(event: &mut LambdaRequest) {
+    let LambdaRequest::ApiGatewayV2(event) = event else { return };
+    // One cookie beyond ASCII, and it drops the Cookie header with all of them.
+    if let Some(cookies) = &mut event.cookies {
+        cookies.retain(|cookie| cookie.bytes().all(|b| b == b' ' || b.is_ascii_graphic()));
+    }
+    // It builds an absolute URL from these two and panics if that is none. Nothing of ours may depend on them.
+    event.headers.remove(HOST);
+    event.headers.remove("x-forwarded-proto");
+    // It pastes the query in as it came, and panics on what `http::Uri` does not take.
+    if let Some(query) = &mut event.raw_query_string
+        && !query.bytes().all(fits_query)
+    {
+        *query = query.bytes().fold(String::new(), |mut text, byte| {
+            if fits_query(byte) {
+                text.push(char::from(byte));
+            } else {
+                // A String takes everything.
+                let _ = write!(text, "%{byte:02X}");
+            }
+            text
+        });
+    }
+}
+
+/// RFC 3986 §3.4, and the square brackets that everybody sends.
+fn fits_query(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]".contains(&byte)
+}
+
+fn refuse(log: &Log, message: &'static str, error: &dyn std::fmt::Display) -> ExitCode {
+    #[derive(Serialize)]
+    struct Line {
+        level: &'static str,
+        message: &'static str,
+        error: String,
+    }
+    log.write(&Line { level: "error", message, error: error.to_string() });
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use axum::http::{HeaderMap, Uri};
+    use axum::routing::any;
+    use serde_json::{Value, json};
+
+    async fn echoed(change: impl FnOnce(&mut Value)) -> Value {
+        let router = Router::new().route(
+            "/auth/login",
+            any(async |uri: Uri, headers: HeaderMap, body: Bytes| {
+                let cookie = headers.get("cookie").map(|value| value.to_str().unwrap().to_owned());
+                let body = String::from_utf8(body.to_vec()).unwrap();
+                json!({"query": uri.query(), "cookie": cookie, "body": body}).to_string()
+            }),
+        );
+        let text = include_str!("../../../events/login.json");
+        let mut event: Value = serde_json::from_str(text).unwrap();
+        change(&mut event);
+        let event: LambdaRequest = serde_json::from_value(event).unwrap();
+        let answer = serde_json::to_value(handle(router, event, Context::default()).await).unwrap();
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_foreign_cookie_beyond_ascii_takes_no_other_with_it() {
+        let answer = echoed(|event| event["cookies"] = json!(["a=b", "theme=\u{e9}", "__Host-refresh=t.1"])).await;
+        assert_eq!(answer["cookie"], "a=b; __Host-refresh=t.1");
+    }
+
+    #[tokio::test]
+    async fn base64_bodies_are_decoded() {
+        let answer = echoed(|event| {
+            event["isBase64Encoded"] = json!(true);
+            event["body"] = json!("eyJhIjoxfQ==");
+        });
+        assert_eq!(answer.await["body"], "{\"a\":1}");
+    }
+
+    #[tokio::test]
+    async fn no_header_or_query_of_the_clients_ends_the_process() {
+        let answer = echoed(|event| {
+            event["headers"]["host"] = json!("a b:99999");
+            event["headers"]["x-forwarded-proto"] = json!("no scheme");
+            event["rawQueryString"] = json!("a=<b> \u{e9}&c=%20");
+        });
+        assert_eq!(answer.await["query"], "a=%3Cb%3E%20%C3%A9&c=%20");
+    }
+}

@@ -1,0 +1,29 @@
+//! Every HTTP concern of Vestibule, so that `auth` knows none and a function's handler reads as the story it tells.
+//!
+//! A handler takes its body as [`Json`], answers [`Reply`] or a [`Problem`], and lives in a plain `axum::Router`;
+//! [`edge`] puts around that router what every answer has in common, [`run`] serves it on Lambda.
+//!
+//! Not offered: content negotiation, forms, multipart, compression (`CloudFront`'s), CORS in AWS (API Gateway's).
+
+mod bearer;
+mod body;
+mod cookie;
+mod cors;
+mod edge;
+mod json;
+mod lambda;
+mod origin;
+mod problem;
+
+pub use bearer::bearer;
+pub use body::{Reply, Transport, UserAnswer, UserBody, tokens_answer};
+pub use cookie::{clear_refresh, cookie, set_refresh};
+pub use cors::cors;
+pub use edge::{RequestId, edge};
+pub use json::{BODY_LIMIT, Body, Faults, Field, Json, REQUIRED, Unknown};
+pub use lambda::{LambdaResponse, handle, run};
+pub use origin::check as check_origin;
+pub use problem::Problem;
+
+/// What a handler returns.
+pub type Answer = Result<axum::response::Response, Problem>;
