@@ -1,0 +1,126 @@
+//! `POST /auth/refresh`: trades a refresh token for its successor (RFC 9700 §4.14.2).
+//!
+//! 1. Take the token from the body or the cookie; the body wins. For the cookie the page must be of a configured origin.
+//! 2. Check its MAC: a forgery costs no read.
+//! 3. Rotate the session in one conditional write, and beside it read the user and their roles.
+//! 4. If the condition failed, judge: a retry gets the very same successor again; a late tab is refused; anything
+//!    else ends the session, since a copy of the token is in other hands.
+//! 5. A session whose epoch is not its user's is void: delete it and refuse.
+//! 6. Answer the tokens by the way they came.
+
+use auth::{App, Error, Event, Presentation, RefreshToken, Rotation, Session, Signer};
+use auth_http::{Answer, Body, Faults, Field, Json, RequestId, Transport, Unknown, tokens_answer};
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use serde::Deserialize;
+
+/// What this function holds.
+#[derive(Clone)]
+pub struct Refresh {
+    pub app: App,
+    pub signer: Signer,
+}
+
+pub fn router(refresh: Refresh) -> Router {
+    Router::new().route("/auth/refresh", post(handle)).with_state(refresh)
+}
+
+async fn handle(
+    State(refresh): State<Refresh>,
+    request_id: RequestId,
+    headers: HeaderMap,
+    presented: Option<Json<Request>>,
+) -> Answer {
+    let cookie = &refresh.app.config.refresh_cookie;
+    if let Some(text) = presented.and_then(|Json(text)| text) {
+        return continued(&refresh, &request_id, &text, Transport::Body).await;
+    }
+    auth_http::check_origin(&headers, &refresh.app.published().await?.keys.origins)?;
+    let text = auth_http::cookie(&headers, cookie).unwrap_or_default();
+    // Only a token that came in the cookie says anything about the cookie.
+    let answer = continued(&refresh, &request_id, text, Transport::Cookie).await;
+    answer.map_err(|problem| problem.clearing_refresh(cookie))
+}
+
+async fn continued(
+    Refresh { app, signer }: &Refresh,
+    request_id: &RequestId,
+    text: &str,
+    transport: Transport,
+) -> Answer {
+    let token = signer.open(text).await?.ok_or(DEAD)?;
+    let successor = signer.successor(&token).await?;
+    let (rotation, account) = tokio::join!(
+        app.store.session_rotate(&token, successor.mac_key_id(), app.clock.now(), app.config.lifetimes),
+        app.store.account(token.user_id),
+    );
+    let event = |name| Event::new(name).request(request_id.as_str()).user(token.user_id).session(token.session_id);
+    let (session, successor) = match rotation? {
+        Rotation::Done(session) => {
+            app.log.write(&event("refreshed"));
+            (session, successor)
+        }
+        Rotation::Gone => return Err(DEAD.into()),
+        Rotation::Refused(session) => judged(app, session, &token, event).await?,
+    };
+    let Some(account) = account?.filter(|account| account.honours(session.session_epoch)) else {
+        app.store.session_delete(session.user_id, session.id).await?;
+        app.log.write(&event("void_session_ended"));
+        return Err(DEAD.into());
+    };
+    let tokens = signer.tokens(&account, &session, &successor).await?;
+    tokens_answer(app, &tokens, transport, None)
+}
+
+/// The answer to a token that is not the session's current one.
+async fn judged<'a>(
+    app: &App,
+    session: Session,
+    token: &RefreshToken,
+    event: impl Fn(&'static str) -> Event<'a>,
+) -> Result<(Session, RefreshToken), Error> {
+    match session.judge(token, app.clock.now()) {
+        Presentation::Retry => {
+            app.log.write(&event("refresh_retried"));
+            let successor = token.successor(session.mac_key_id());
+            Ok((session, successor))
+        }
+        Presentation::Late => {
+            app.log.write(&event("refresh_late"));
+            Err(Error::InvalidRefreshToken { session_is_dead: false })
+        }
+        Presentation::Reuse => {
+            app.store.session_delete(session.user_id, session.id).await?;
+            app.log.write(&event("reuse_detected").alarming());
+            Err(DEAD)
+        }
+        Presentation::ForeignLineage => {
+            app.log.write(&event("foreign_lineage").alarming());
+            Err(Error::InvalidRefreshToken { session_is_dead: false })
+        }
+        Presentation::Expired => Err(DEAD),
+        // The condition failed and yet it would hold: only time can have moved, by less than a request.
+        Presentation::Current => Err(Error::Conflict),
+    }
+}
+
+const DEAD: Error = Error::InvalidRefreshToken { session_is_dead: true };
+
+#[derive(Deserialize)]
+struct Request {
+    #[serde(default)]
+    refresh_token: Field,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+impl Body for Request {
+    type Valid = Option<String>;
+
+    fn check(self, _: &App, faults: &mut Faults) -> Option<Option<String>> {
+        faults.unknown(self.unknown);
+        faults.optional("/refresh_token", self.refresh_token, |text| Ok(text.to_owned()))
+    }
+}

@@ -1,0 +1,101 @@
+//! `POST /auth/register`: opens an account.
+//!
+//! 1. Parse the body; report every fault at once.
+//! 2. Hash the password. Before the transaction, so that 409 takes as long as 201.
+//! 3. Create user, credential and username claim in one transaction, or nothing at all.
+//! 4. Answer the user. No tokens: the client signs in next.
+//!
+//! A client whose answer was lost tries again and gets 409 `email_taken`; the account is whole by then, and signing in
+//! with the same password opens it.
+
+use auth::{App, Bio, BirthDate, Email, Event, FullName, Hasher, Password, User, UserId, Username};
+use auth_http::{Answer, Body, Faults, Field, Json, Reply, RequestId, Unknown, UserAnswer, UserBody};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use serde::Deserialize;
+
+/// What this function holds.
+#[derive(Clone)]
+pub struct Register {
+    pub app: App,
+    pub hasher: Hasher,
+}
+
+pub fn router(register: Register) -> Router {
+    Router::new().route("/auth/register", post(handle)).with_state(register)
+}
+
+async fn handle(
+    State(Register { app, hasher }): State<Register>,
+    request_id: RequestId,
+    Json(registration): Json<Request>,
+) -> Answer {
+    let hash = hasher.hash(registration.password).await?;
+
+    let now = app.clock.now();
+    let id = UserId::new(app.random.uuid(now)?);
+    let user = User {
+        full_name: registration.full_name,
+        bio: registration.bio,
+        birth_date: registration.birth_date,
+        ..User::new(id, registration.email, registration.username, now)
+    };
+    app.store.user_create(&user, &hash).await?;
+
+    app.log.write(&Event::new("registered").request(request_id.as_str()).user(id));
+    Ok((StatusCode::CREATED, Reply(UserAnswer { user: UserBody::new(&user, &[]) })).into_response())
+}
+
+#[derive(Deserialize)]
+struct Request {
+    #[serde(default)]
+    email: Field,
+    #[serde(default)]
+    username: Field,
+    #[serde(default)]
+    password: Field,
+    #[serde(default)]
+    full_name: Field,
+    #[serde(default)]
+    bio: Field,
+    #[serde(default)]
+    birth_date: Field,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+struct Registration {
+    email: Email,
+    username: Username,
+    password: Password,
+    full_name: Option<FullName>,
+    bio: Option<Bio>,
+    birth_date: Option<BirthDate>,
+}
+
+impl Body for Request {
+    type Valid = Registration;
+
+    fn check(self, app: &App, faults: &mut Faults) -> Option<Registration> {
+        let new_password = |text: &str| Password::parse_new(text, app.config.password);
+        let birth_date = |text: &str| BirthDate::parse(text)?.checked(app.clock.now());
+        faults.unknown(self.unknown);
+        let email = faults.required("/email", self.email, Email::parse);
+        let username = faults.required("/username", self.username, Username::parse);
+        let password = faults.required("/password", self.password, new_password);
+        let full_name = faults.optional("/full_name", self.full_name, FullName::parse);
+        let bio = faults.optional("/bio", self.bio, Bio::parse);
+        let birth_date = faults.optional("/birth_date", self.birth_date, birth_date);
+        Some(Registration {
+            email: email?,
+            username: username?,
+            password: password?,
+            full_name: full_name?,
+            bio: bio?,
+            birth_date: birth_date?,
+        })
+    }
+}
