@@ -1,0 +1,30 @@
+# Two commands do everything: `make run` and `make test`. The rest is for CI and for AWS.
+.PHONY: run test lint build deploy aws-tools lambda-watch sam-local
+
+run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA)
+	cargo run --quiet --profile local --package devserver
+
+test: ## all tests
+	cargo test --workspace --locked
+
+lint: ## format, lints, docs, and the template where its tools are installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	tools/lint-template.sh
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
+
+build: ## every function as it is deployed
+	sam build
+
+deploy: build ## make deploy ENV=dev
+	sam deploy --config-env $(ENV)
+
+aws-tools: ## SAM, cargo-lambda and cfn-lint, pinned, under .local/
+	tools/aws-tools.sh
+
+lambda-watch: ## the functions under cargo-lambda's runtime emulator
+	tools/lambda-watch.sh
+
+sam-local: ## every function once, under SAM's emulator (needs Docker)
+	tools/sam-local.sh

@@ -1,0 +1,39 @@
+//! The key set's file: made on the first start, readable by its owner alone.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use auth::{Algorithm, Clock, KeySet, Random};
+
+pub fn load_or_generate(path: &Path) -> Result<KeySet, String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => match KeySet::from_json(&text) {
+            Ok(set) if !set.is_empty() => Ok(set),
+            Ok(_) => Err(corrupt(path, "it holds no key")),
+            Err(error) => Err(corrupt(path, &error.to_string())),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => generate(path),
+        Err(error) => Err(format!("can't read {}: {error}", path.display())),
+    }
+}
+
+fn generate(path: &Path) -> Result<KeySet, String> {
+    let set = KeySet::generate(Algorithm::RS256, Clock::System.now(), &Random::System).map_err(|e| e.to_string())?;
+    // Written aside and renamed, so that a kill in between leaves no half of a key set.
+    let aside = path.with_extension("new");
+    let _ = std::fs::remove_file(&aside);
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut file| {
+        file.write_all(set.to_json().as_bytes())?;
+        file.sync_all()
+    });
+    written
+        .and_then(|()| std::fs::rename(&aside, path))
+        .map_err(|error| format!("can't write {}: {error}", path.display()))?;
+    Ok(set)
+}
+
+fn corrupt(path: &Path, why: &str) -> String {
+    format!("the key file {} is damaged ({why}); restore it, or delete it and everyone signs in again", path.display())
+}

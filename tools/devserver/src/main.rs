@@ -1,0 +1,111 @@
+//! `make run`: the whole service on one port of this machine, with a DynamoDB in the process and nothing to install.
+//!
+//! The routers are the very ones that run on Lambda, behind the same layers, and speak to the engine over HTTP through
+//! the same SDK. Only this differs: CORS is ours (in AWS it is the API's), and the key set is a file.
+
+mod keys;
+mod settings;
+
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use auth::{App, Config, Hasher, Log, SecretSource, Signer};
+use axum::Router;
+use engine::Engine;
+use settings::Settings;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("vestibule: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run() -> Result<(), String> {
+    let settings = Settings::from_env()?;
+    // The port first: a second server must not touch the first one's data.
+    let listener = listen(&settings.address()).await?;
+    std::fs::create_dir_all(&settings.data)
+        .map_err(|error| format!("can't create the folder {}: {error}", settings.data.display()))?;
+    let key_file = settings.data.join("keys.json");
+    let keys = keys::load_or_generate(&key_file)?;
+
+    let engine = Engine::open(Some(&settings.data.join("dynamodb.sqlite")), TABLE)?;
+    let (stop, stopped) = watch::channel(());
+    let mut servers = Vec::new();
+    let engine_listener = listen("127.0.0.1:0").await?;
+    let endpoint = format!("http://{}", engine_listener.local_addr().map_err(|error| error.to_string())?);
+    servers.push(serve(&engine, engine_listener, &stopped));
+    if let Some(address) = &settings.dynamodb_listen {
+        servers.push(serve(&engine, listen(address).await?, &stopped));
+    }
+
+    let mut config = Config::local(&endpoint, TABLE);
+    config.hashes_at_once = available_parallelism().map_or(1, usize::from);
+    config.key_set = Some(SecretSource::File(key_file));
+    let app = App::connect(config, Log::Stdout);
+    let issuer = settings.issuer();
+    let published = keys.published(&issuer, &settings.origins());
+    app.store.publish_key_set(&published).await.map_err(|error| format!("can't publish the key set: {error}"))?;
+    app.warm().await;
+
+    let router = auth_http::edge(routers(&app).await?, &app).layer(auth_http::cors(&published.origins));
+    println!("{}", settings.banner());
+    let served = axum::serve(listener, router).with_graceful_shutdown(interrupted()).await;
+    drop(stop);
+    for server in servers {
+        let _ = server.await;
+    }
+    served.map_err(|error| error.to_string())
+}
+
+const TABLE: &str = "vestibule";
+
+async fn routers(app: &App) -> Result<Router, String> {
+    let app = app.clone();
+    let hasher = Hasher::new(app.config.hash, app.config.hashes_at_once, app.random.clone());
+    let signer = Signer::load(&app).await.map_err(|error| error.to_string())?;
+    Ok(Router::new()
+        .merge(register::router(register::Register { app: app.clone(), hasher: hasher.clone() }))
+        .merge(login::router(login::Login { app: app.clone(), hasher, signer: signer.clone() }))
+        .merge(refresh::router(refresh::Refresh { app: app.clone(), signer }))
+        .merge(profile::router(profile::Profile { app: app.clone() }))
+        .merge(discovery::router(discovery::Discovery { app })))
+}
+
+async fn listen(address: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| format!("can't listen on {address}: {error}"))
+}
+
+fn serve(engine: &Engine, listener: TcpListener, stopped: &watch::Receiver<()>) -> JoinHandle<Result<(), String>> {
+    let (engine, stopped) = (engine.clone(), stopped.clone());
+    tokio::spawn(async move { engine.serve(listener, until(stopped)).await })
+}
+
+async fn until(mut stopped: watch::Receiver<()>) {
+    // Fails when the sender is dropped, which is the signal.
+    while stopped.changed().await.is_ok() {}
+}
+
+/// Ctrl-C or SIGTERM.
+async fn interrupted() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,65 @@
+//! What can be set about the local server.
+
+use std::path::PathBuf;
+
+pub struct Settings {
+    /// `PORT`, 3000 by default.
+    pub port: u16,
+    /// `VESTIBULE_DATA`: the folder with the table and the keys, `.local` by default.
+    pub data: PathBuf,
+    /// `DYNAMODB_LISTEN`: an address where the engine is to be reached from outside too, say by `sam local`.
+    pub dynamodb_listen: Option<String>,
+    /// `VESTIBULE_ORIGINS`: further origins of front ends, separated by commas.
+    origins: Vec<String>,
+}
+
+impl Settings {
+    // A tool of its own: the domain's configuration (auth::config) need not know the local server's.
+    #[allow(clippy::disallowed_methods)]
+    pub fn from_env() -> Result<Self, String> {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let port = match text("PORT").map(|port| port.parse::<u16>()) {
+            None => 3000,
+            Some(Ok(port)) if port > 0 => port,
+            Some(_) => return Err("PORT is not a number from 1 to 65535".to_owned()),
+        };
+        Ok(Self {
+            port,
+            data: text("VESTIBULE_DATA").unwrap_or_else(|| ".local".to_owned()).into(),
+            dynamodb_listen: text("DYNAMODB_LISTEN"),
+            origins: text("VESTIBULE_ORIGINS")
+                .map(|list| list.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Loopback alone: this server is for one person.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn issuer(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    pub fn origins(&self) -> Vec<String> {
+        let own = [self.issuer(), format!("http://localhost:{}", self.port)];
+        own.into_iter().chain(self.origins.iter().cloned()).collect()
+    }
+
+    pub fn banner(&self) -> String {
+        let url = self.issuer();
+        let data = self.data.display();
+        format!(
+            r#"Vestibule is running at {url} (data in {data}; Ctrl-C stops it). Try it:
+
+  curl -s {url}/auth/register -H 'Content-Type: application/json' \
+    -d '{{"email":"ada@example.com","username":"ada","password":"correct horse battery staple 42"}}'
+  curl -s {url}/auth/login -H 'Content-Type: application/json' \
+    -d '{{"email":"ada@example.com","password":"correct horse battery staple 42"}}'
+  curl -s {url}/auth/profile -H "Authorization: Bearer $ACCESS_TOKEN"
+  curl -s {url}/auth/refresh -H 'Content-Type: application/json' -d "{{\"refresh_token\":\"$REFRESH_TOKEN\"}}"
+"#
+        )
+    }
+}
