@@ -186,7 +186,7 @@ impl Signer {
 }
 
 /// How old a key set may be before it is read again; a frozen Lambda has no timer, so the age is looked at per request.
-const MAX_AGE: Duration = Duration::from_secs(300);
+const MAX_AGE: Duration = Duration::from_mins(5);
 /// How soon an unknown key id may ask again.
 const MIN_AGE: Duration = Duration::from_secs(10);
 

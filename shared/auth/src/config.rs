@@ -74,9 +74,9 @@ impl std::error::Error for ConfigError {}
 
 impl Lifetimes {
     pub const DEFAULT: Self = Self {
-        access: Duration::from_secs(600),
-        refresh_idle: Duration::from_secs(14 * 86_400),
-        refresh_absolute: Duration::from_secs(30 * 86_400),
+        access: Duration::from_mins(10),
+        refresh_idle: Duration::from_hours(336),
+        refresh_absolute: Duration::from_hours(720),
     };
 }
 

@@ -152,7 +152,7 @@ impl KeySet {
     }
 
     /// The MAC key for new tokens.
-    pub(crate) fn mac_key(&self) -> Option<&MacKey> {
+    pub fn mac_key(&self) -> Option<&MacKey> {
         self.mac.iter().max_by_key(|key| key.id)
     }
 }

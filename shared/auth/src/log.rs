@@ -57,6 +57,10 @@ impl<'a> Event<'a> {
 }
 
 impl Log {
+    pub fn stdout() -> Self {
+        Self::Stdout
+    }
+
     pub fn memory() -> Self {
         Self::Memory(Arc::default())
     }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -105,6 +106,7 @@ pub struct Hasher {
     /// As many permits as there are blocks of memory: a flood waits here rather than eat the machine.
     turns: Arc<Semaphore>,
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
+    count: Arc<AtomicU64>,
 }
 
 impl Hasher {
@@ -112,7 +114,8 @@ impl Hasher {
     pub fn new(parameters: HashParameters, at_once: usize, random: Random) -> Self {
         // A default block is all zeros and written out one by one, so every page is touched here and not in a login.
         let memory = (0..at_once).map(|_| vec![Block::default(); parameters.memory_kib as usize]).collect();
-        Self { parameters, random, turns: Arc::new(Semaphore::new(at_once)), memory: Arc::new(Mutex::new(memory)) }
+        let turns = Arc::new(Semaphore::new(at_once));
+        Self { parameters, random, turns, memory: Arc::new(Mutex::new(memory)), count: Arc::default() }
     }
 
     pub async fn hash(&self, password: Password) -> Result<PasswordHash> {
@@ -133,15 +136,12 @@ impl Hasher {
             let output = hash.hash?.as_bytes().to_vec();
             sane.then_some((params, hash.salt?.as_ref().to_vec(), output))
         });
-        match parsed {
-            Some((params, salt, expected)) => {
-                let output = self.run(password, params, salt).await?;
-                Ok(output.ct_eq(&expected).into())
-            }
-            None => {
-                self.run(password, self.parameters.params()?, vec![0; SALT_BYTES]).await?;
-                Ok(false)
-            }
+        if let Some((params, salt, expected)) = parsed {
+            let output = self.run(password, params, salt).await?;
+            Ok(output.ct_eq(&expected).into())
+        } else {
+            self.run(password, self.parameters.params()?, vec![0; SALT_BYTES]).await?;
+            Ok(false)
         }
     }
 
@@ -153,9 +153,15 @@ impl Hasher {
         params.m_cost() < self.parameters.memory_kib || params.t_cost() < self.parameters.iterations
     }
 
+    /// How many hashes were made so far.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
     async fn run(&self, password: Password, params: Params, salt: Vec<u8>) -> Result<Zeroizing<Vec<u8>>> {
         const FAILED: Error = Error::Internal("argon2 failed");
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| FAILED)?;
+        self.count.fetch_add(1, Ordering::Relaxed);
         let memory = self.memory.clone();
         tokio::task::spawn_blocking(move || {
             let mut blocks = memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();

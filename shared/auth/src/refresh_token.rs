@@ -88,7 +88,7 @@ impl RefreshToken {
     }
 
     /// The token's text, under the key it names.
-    pub(crate) fn seal(&self, key: &MacKey) -> String {
+    pub fn seal(&self, key: &MacKey) -> String {
         let mut bytes = Zeroizing::new(Vec::with_capacity(BODY_BYTES + 32));
         bytes.push(VERSION);
         bytes.extend_from_slice(self.user_id.0.as_bytes());

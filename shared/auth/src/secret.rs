@@ -12,7 +12,7 @@ use crate::{Error, KeySet, Result};
 /// Reads the private key set.
 #[derive(Clone, Debug)]
 pub(crate) enum Secrets {
-    SecretsManager {
+    Remote {
         client: aws_sdk_secretsmanager::Client,
         id: String,
     },
@@ -26,7 +26,7 @@ impl Secrets {
         match source {
             SecretSource::Secret(id) => {
                 let client = aws_sdk_secretsmanager::Client::from_conf(sdk::secrets_manager(&config.aws));
-                Self::SecretsManager { client, id: id.clone() }
+                Self::Remote { client, id: id.clone() }
             }
             SecretSource::File(path) => Self::File(path.clone()),
         }
@@ -36,7 +36,7 @@ impl Secrets {
         let text = match self {
             Self::Fixed(set) => return Ok(set.clone()),
             Self::File(path) => Zeroizing::new(std::fs::read_to_string(path).map_err(|_| Error::NoKeySet)?),
-            Self::SecretsManager { client, id } => {
+            Self::Remote { client, id } => {
                 let answer =
                     client.get_secret_value().secret_id(id).send().await.map_err(|error| Error::Unavailable {
                         operation: "GetSecretValue",

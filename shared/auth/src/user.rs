@@ -74,7 +74,7 @@ pub struct User {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Names the write that made this version, so that a retried write recognises itself.
-    pub(crate) write_id: Uuid,
+    pub write_id: Uuid,
 }
 
 /// What a PATCH does to one value that may be absent.

@@ -36,9 +36,24 @@ impl Store {
             Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression("attribute_not_exists(pk)")
         };
         self.transact(vec![
-            (write(|w, put| w.put(put), put(user_item(user)).build())?, Error::Internal("user id collision")),
-            (write(|w, put| w.put(put), put(credential_item(user, hash)).build())?, Error::EmailTaken),
-            (write(|w, put| w.put(put), put(username_item(user)).build())?, Error::UsernameTaken),
+            (
+                write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put, put(user_item(user)).build())?,
+                Error::Internal("user id collision"),
+            ),
+            (
+                write(
+                    aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put,
+                    put(credential_item(user, hash)).build(),
+                )?,
+                Error::EmailTaken,
+            ),
+            (
+                write(
+                    aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put,
+                    put(username_item(user)).build(),
+                )?,
+                Error::UsernameTaken,
+            ),
         ])
         .await
     }
@@ -55,7 +70,7 @@ impl Store {
         for _ in 0..2 {
             let claim = self.get(key(username_pk(username.key()), "CLAIM")).await?;
             let read = |name| claim.as_ref().and_then(|claim| claim.get(name)?.as_s().ok()).map(String::as_str);
-            let (owner, email_key) = (read("user_id").and_then(UserId::parse), read("email_key"));
+            let (owner, email_key) = (read("user_id").and_then(UserId::parse), read("leads_to"));
             // No address begins with a dot: nothing is ever found under the decoy.
             let credential = self.credential(email_key.unwrap_or(".")).await?;
             if credential.as_ref().map(|credential| credential.user_id) == owner {
@@ -119,7 +134,11 @@ impl Store {
             .set_expression_attribute_values(Some(values));
         match update.send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error.as_service_error().is_some_and(
+                    aws_sdk_dynamodb::operation::update_item::UpdateItemError::is_conditional_check_failed_exception,
+                ) =>
+            {
                 Err(Error::Conflict)
             }
             Err(error) => Err(unavailable("UpdateItem", &error)),
@@ -145,9 +164,15 @@ impl Store {
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values));
         self.transact(vec![
-            (write(|w, put| w.put(put), claim.build())?, Error::UsernameTaken),
-            (write(|w, delete| w.delete(delete), old.build())?, Error::Conflict),
-            (write(|w, update| w.update(update), user.build())?, Error::Conflict),
+            (
+                write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put, claim.build())?,
+                Error::UsernameTaken,
+            ),
+            (write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::delete, old.build())?, Error::Conflict),
+            (
+                write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::update, user.build())?,
+                Error::Conflict,
+            ),
         ])
         .await
     }

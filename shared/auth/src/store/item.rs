@@ -29,7 +29,8 @@ impl Item {
         self
     }
 
-    pub fn n(mut self, name: &str, value: impl ToString) -> Self {
+    #[allow(clippy::needless_pass_by_value, reason = "numbers are copied")]
+    pub fn n(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.0.insert(name.to_owned(), AttributeValue::N(value.to_string()));
         self
     }
@@ -175,7 +176,8 @@ pub fn read_credential(attributes: &Attributes) -> Result<Credential> {
 pub fn username_item(user: &User) -> Attributes {
     Item::new(super::username_pk(user.username.key()), "CLAIM")
         .s("user_id", user.id.to_string())
-        .s("email_key", user.email.key())
+        // Not `email_key`: an item with that attribute would be in the index.
+        .s("leads_to", user.email.key())
         .build()
 }
 

@@ -71,7 +71,7 @@ impl Store {
             let request = request.map_err(|_| Error::Internal("batch without keys"))?;
             let answer = self.client.batch_get_item().request_items(&self.table, request).send().await;
             let answer = answer.map_err(|error| unavailable("BatchGetItem", &error))?;
-            for item in answer.responses.into_iter().flat_map(|mut tables| tables.remove(&self.table)).flatten() {
+            for item in answer.responses.into_iter().filter_map(|mut tables| tables.remove(&self.table)).flatten() {
                 if let Some(AttributeValue::S(pk)) = item.get("pk") {
                     found.insert(pk.clone(), item);
                 }
@@ -123,6 +123,7 @@ fn s(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn n(value: impl ToString) -> AttributeValue {
+#[allow(clippy::needless_pass_by_value, reason = "numbers are copied")]
+fn n(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
