@@ -1,0 +1,134 @@
+//! `docs/openapi.yaml` and the routers say the same.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use auth_testing::TestApp;
+use axum::Router;
+use serde_json::{Value, json};
+
+async fn service() -> TestApp {
+    TestApp::new(|t| {
+        let (app, hasher, signer) = (t.app.clone(), t.hasher.clone(), t.signer.clone());
+        Router::new()
+            .merge(register::router(register::Register { app: app.clone(), hasher: hasher.clone() }))
+            .merge(login::router(login::Login { app: app.clone(), hasher, signer: signer.clone() }))
+            .merge(refresh::router(refresh::Refresh { app: app.clone(), signer }))
+            .merge(profile::router(profile::Profile { app: app.clone() }))
+            .merge(discovery::router(discovery::Discovery { app }))
+    })
+    .await
+}
+
+fn document() -> Value {
+    serde_saphyr::from_str(include_str!("../../../docs/openapi.yaml")).unwrap()
+}
+
+fn methods(path: &Value) -> BTreeSet<String> {
+    const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+    let members = path.as_object().unwrap().keys();
+    members.filter(|name| METHODS.contains(&name.as_str())).map(|name| name.to_uppercase()).collect()
+}
+
+#[tokio::test]
+async fn every_documented_path_takes_just_the_documented_methods() {
+    let service = service().await;
+    for (path, item) in document()["paths"].as_object().unwrap() {
+        let answer = service.request("PURGE", path, &[], ()).await;
+        assert_eq!((answer.status, answer.code()), (405, "method_not_allowed"), "{path}");
+        let allowed = answer.header("allow").unwrap().split(',').filter(|&method| method != "HEAD");
+        let allowed: BTreeSet<_> = allowed.map(str::to_owned).collect();
+        assert_eq!(allowed, methods(item), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_of_the_api_is_documented() {
+    // The routes that the gateway has are those that the routers serve.
+    let template: Value = serde_saphyr::from_str(include_str!("../../../template.yaml")).unwrap();
+    let mut routed = BTreeSet::new();
+    for resource in template["Resources"].as_object().unwrap().values() {
+        for event in resource["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values()) {
+            if let Some(path) = event["Properties"]["Path"].as_str().filter(|path| *path != "$default") {
+                routed.insert(path.to_owned());
+            }
+        }
+    }
+    let documented: BTreeSet<_> = document()["paths"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(routed, documented);
+}
+
+/// Answers of every kind that can be had without breaking anything: each must be a documented status and code.
+#[tokio::test]
+async fn what_is_answered_is_documented() {
+    let service = service().await;
+    let user = service.seed_user("ada").await;
+    let (_, tokens) = service.seed_session(&user).await;
+    let authorization = format!("Bearer {}", tokens.access_token.expose());
+    let json_type = ("content-type", "application/json");
+    let plain = [json_type];
+    let signed_in = [json_type, ("authorization", authorization.as_str())];
+    let stale = [json_type, ("authorization", authorization.as_str()), ("if-match", "\"9\"")];
+    let good = json!({ "email": "ada@example.com", "password": auth_testing::PASSWORD }).to_string();
+    let new = |name: &str| {
+        json!({ "email": format!("{name}@example.com"), "username": name, "password": auth_testing::PASSWORD })
+            .to_string()
+    };
+    let refresh = json!({ "refresh_token": *tokens.refresh_token }).to_string();
+    let big = "x".repeat(20_000);
+    let cookie_login = json!({ "email": "ada@example.com", "password": "x", "transport": "cookie" }).to_string();
+    let tries: Vec<(&str, &str, &[(&str, &str)], String)> = vec![
+        ("POST", "/auth/register", &plain, new("bob")),
+        ("POST", "/auth/register", &plain, new("ada")),
+        ("POST", "/auth/register", &plain, json!({}).to_string()),
+        ("POST", "/auth/register", &plain, "{".to_owned()),
+        ("POST", "/auth/register", &plain, big.clone()),
+        ("POST", "/auth/register", &[], good.clone()),
+        ("POST", "/auth/login", &plain, good.clone()),
+        ("POST", "/auth/login", &plain, good.replace("ada@", "eve@")),
+        ("POST", "/auth/login", &plain, cookie_login),
+        ("POST", "/auth/login", &plain, json!({}).to_string()),
+        ("POST", "/auth/login", &plain, "[".to_owned()),
+        ("POST", "/auth/login", &plain, big.clone()),
+        ("POST", "/auth/login", &[], good),
+        ("POST", "/auth/refresh", &plain, refresh),
+        ("POST", "/auth/refresh", &plain, json!({ "refresh_token": "x" }).to_string()),
+        ("POST", "/auth/refresh", &plain, json!({ "refresh_token": 1 }).to_string()),
+        ("POST", "/auth/refresh", &[], String::new()),
+        ("POST", "/auth/refresh", &plain, big.clone()),
+        ("POST", "/auth/refresh", &plain, "{".to_owned()),
+        ("POST", "/auth/refresh", &[], "{}".to_owned()),
+        ("GET", "/auth/profile", &signed_in, String::new()),
+        ("GET", "/auth/profile", &[], String::new()),
+        ("PATCH", "/auth/profile", &signed_in, json!({ "bio": "x" }).to_string()),
+        ("PATCH", "/auth/profile", &signed_in, json!({ "username": "bob" }).to_string()),
+        ("PATCH", "/auth/profile", &signed_in, json!({ "username": null }).to_string()),
+        ("PATCH", "/auth/profile", &stale, json!({ "bio": "y" }).to_string()),
+        ("PATCH", "/auth/profile", &signed_in, "{".to_owned()),
+        ("PATCH", "/auth/profile", &signed_in, big),
+        ("PATCH", "/auth/profile", &signed_in[1..], "{}".to_owned()),
+        ("PATCH", "/auth/profile", &plain, "{}".to_owned()),
+        ("GET", "/.well-known/jwks.json", &[], String::new()),
+        ("GET", "/auth/openapi.json", &[], String::new()),
+        ("GET", "/health", &[], String::new()),
+    ];
+    let document = document();
+    let codes = document.to_string();
+    let mut statuses = BTreeSet::new();
+    for (method, path, headers, body) in tries {
+        let answer = service.request(method, path, headers, body).await;
+        let responses = &document["paths"][path][method.to_lowercase()]["responses"];
+        assert!(
+            responses.get(answer.status.to_string()).is_some(),
+            "{method} {path} {}: {}",
+            answer.status,
+            answer.text
+        );
+        if answer.status >= 400 {
+            assert!(codes.contains(&format!("\"{}\"", answer.code())), "{} is not documented", answer.code());
+        }
+        statuses.insert(answer.status);
+    }
+    assert!(statuses.is_superset(&BTreeSet::from([200, 201, 400, 401, 403, 409, 412, 413, 415, 422])), "{statuses:?}");
+}
