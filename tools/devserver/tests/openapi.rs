@@ -59,6 +59,9 @@ async fn every_route_of_the_api_is_documented() {
     assert_eq!(routed, documented);
 }
 
+/// Method, path, headers and body.
+type Try<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], String);
+
 /// Answers of every kind that can be had without breaking anything: each must be a documented status and code.
 #[tokio::test]
 async fn what_is_answered_is_documented() {
@@ -78,7 +81,7 @@ async fn what_is_answered_is_documented() {
     let refresh = json!({ "refresh_token": *tokens.refresh_token }).to_string();
     let big = "x".repeat(20_000);
     let cookie_login = json!({ "email": "ada@example.com", "password": "x", "transport": "cookie" }).to_string();
-    let tries: Vec<(&str, &str, &[(&str, &str)], String)> = vec![
+    let tries: Vec<Try> = vec![
         ("POST", "/auth/register", &plain, new("bob")),
         ("POST", "/auth/register", &plain, new("ada")),
         ("POST", "/auth/register", &plain, json!({}).to_string()),
