@@ -15,7 +15,7 @@ curl --silent --max-time 3 --output /dev/null "$endpoint" || fail "no DynamoDB a
 [[ -f $keys ]] || fail "no key file at $keys; the first make run writes it (or set KEY_SET_FILE)"
 
 # The defaults of template.yaml, for all functions alike.
-export TABLE_NAME=vestibule AUDIENCE=vestibule LOG_LEVEL=${LOG_LEVEL:-info} PASSWORD_MIN_LENGTH=15
+export TABLE_NAME=vestibule AUDIENCE=vestibule PASSWORD_MIN_LENGTH=15
 export ACCESS_TOKEN_SECONDS=600 REFRESH_IDLE_SECONDS=1209600 REFRESH_ABSOLUTE_SECONDS=2592000
 export ARGON2_MEMORY_KIB=19456 ARGON2_ITERATIONS=2 ARGON2_PARALLELISM=1
 export AWS_ENDPOINT_URL_DYNAMODB=$endpoint KEY_SET_FILE=$keys

@@ -18,7 +18,7 @@ impl<T: Serialize> IntoResponse for Reply<T> {
     }
 }
 
-/// A user as clients see it (DESIGN §6): what is absent is `null`, times are RFC 3339.
+/// A user as clients see it (docs/API.md): what is absent is `null`, times are RFC 3339.
 #[derive(Serialize)]
 pub struct UserBody<'a> {
     id: String,

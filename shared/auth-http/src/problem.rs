@@ -16,7 +16,7 @@ use crate::clear_refresh;
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub status: StatusCode,
-    /// Stable, `snake_case`, for programs; listed in DESIGN §6.
+    /// Stable, `snake_case`, for programs; listed in docs/API.md.
     pub code: &'static str,
     /// A sentence, for people.
     pub detail: &'static str,
