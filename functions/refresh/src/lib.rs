@@ -8,7 +8,7 @@
 //! 5. A session whose epoch is not its user's is void: delete it and refuse.
 //! 6. Answer the tokens by the way they came.
 
-use auth::{App, Error, Event, Presentation, RefreshToken, Rotation, Session, Signer};
+use auth::{App, Error, Event, Presentation, RefreshToken, Rotation, Session, Signer, Timestamp};
 use auth_http::{Answer, Body, Faults, Field, Json, RequestId, Transport, Unknown, tokens_answer};
 use axum::Router;
 use axum::extract::State;
@@ -52,8 +52,9 @@ async fn continued(
 ) -> Answer {
     let token = signer.open(text).await?.ok_or(DEAD)?;
     let successor = signer.successor(&token).await?;
+    let now = app.clock.now();
     let (rotation, account) = tokio::join!(
-        app.store.session_rotate(&token, successor.mac_key_id(), app.clock.now(), app.config.lifetimes),
+        app.store.session_rotate(&token, successor.mac_key_id(), now, app.config.lifetimes),
         app.store.account(token.user_id),
     );
     let event = |name| Event::new(name).request(request_id.as_str()).user(token.user_id).session(token.session_id);
@@ -63,7 +64,7 @@ async fn continued(
             (session, successor)
         }
         Rotation::Gone => return Err(DEAD.into()),
-        Rotation::Refused(session) => judged(app, session, &token, event).await?,
+        Rotation::Refused(session) => judged(app, session, &token, now, event).await?,
     };
     let Some(account) = account?.filter(|account| account.honours(session.session_epoch)) else {
         app.store.session_delete(session.user_id, session.id).await?;
@@ -79,9 +80,10 @@ async fn judged<'a>(
     app: &App,
     session: Session,
     token: &RefreshToken,
+    now: Timestamp,
     event: impl Fn(&'static str) -> Event<'a>,
 ) -> Result<(Session, RefreshToken), Error> {
-    match session.judge(token, app.clock.now()) {
+    match session.judge(token, now) {
         Presentation::Retry => {
             app.log.write(&event("refresh_retried"));
             let successor = token.successor(session.mac_key_id());
@@ -101,8 +103,8 @@ async fn judged<'a>(
             Err(Error::InvalidRefreshToken { session_is_dead: false })
         }
         Presentation::Expired => Err(DEAD),
-        // The condition failed and yet it would hold: only time can have moved, by less than a request.
-        Presentation::Current => Err(Error::Conflict),
+        // The condition is this very judgement, so it cannot fail on a current token.
+        Presentation::Current => Err(Error::Internal("a current token was refused")),
     }
 }
 
