@@ -1,5 +1,5 @@
 # Two commands do everything: `make run` and `make test`. The rest is for CI and for AWS.
-.PHONY: run test lint build deploy aws-tools lambda-watch sam-local
+.PHONY: run test lint bench build deploy aws-tools lambda-watch sam-local
 
 run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA)
 	cargo run --quiet --profile local --package devserver
@@ -14,6 +14,13 @@ lint: ## format, lints, docs, and the template where its tools are installed
 	tools/check-lean.sh
 	tools/lint-template.sh
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
+
+bench: ## start-up, size, CPU of a login, load; rewrites bench/RESULTS.md
+	cargo build --release --locked --package hello
+	cargo build --release --locked --package login
+	cargo build --release --locked --package profile
+	cargo build --profile local --locked --package devserver
+	cargo run --profile local --locked --package bench -- all
 
 build: ## every function as it is deployed
 	sam build

@@ -1,0 +1,28 @@
+//! The yardstick of a login: the same hash of the same crate, in memory that is reused, and nothing around it.
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use auth::HashParameters;
+
+pub struct BareHash {
+    argon2: Argon2<'static>,
+    memory: Vec<Block>,
+}
+
+impl BareHash {
+    pub fn new(parameters: HashParameters) -> Result<Self, String> {
+        let HashParameters { memory_kib, iterations, parallelism } = parameters;
+        let params =
+            Params::new(memory_kib, iterations, parallelism, Some(32)).map_err(|error| format!("argon2: {error}"))?;
+        let memory = vec![Block::default(); params.block_count()];
+        Ok(Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), memory })
+    }
+
+    pub fn run(&mut self) -> Result<(), String> {
+        let mut output = [0; 32];
+        self.argon2
+            .hash_password_into_with_memory(b"correct horse battery staple 42", &[7; 16], &mut output, &mut self.memory)
+            .map_err(|error| format!("argon2: {error}"))?;
+        std::hint::black_box(output);
+        Ok(())
+    }
+}

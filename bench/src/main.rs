@@ -1,0 +1,61 @@
+//! `make bench`: what the service must show of start-up, size, CPU and load, measured on this machine.
+//!
+//! `bench start`, `bench login-cpu` and `bench load` print their figures; `bench all` also rewrites RESULTS.md. The
+//! binaries must be built already, the functions one package at a time: cargo unifies features over what is built
+//! together (see the Makefile). Ends with 1 if a bar is missed.
+
+mod bare_hash;
+mod function;
+mod load;
+mod login_cpu;
+mod process;
+mod results;
+mod stage;
+mod start;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use results::Section;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    match run(&task).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("bench: a bar is missed");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all bars are held.
+async fn run(task: &str) -> Result<bool, String> {
+    let sections = match task {
+        "start" => vec![start::measure().await?],
+        "login-cpu" => vec![login_cpu::measure().await?],
+        "load" => vec![load::measure().await?],
+        "all" => vec![start::measure().await?, login_cpu::measure().await?, load::measure().await?],
+        _ => return Err("say what: start, login-cpu, load or all".to_owned()),
+    };
+    for section in &sections {
+        println!("{section}");
+    }
+    if task == "all" {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md");
+        std::fs::write(path, results::page(&sections)).map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(sections.iter().all(Section::is_held))
+}
+
+/// A binary of the target folder that this one is in, say `release/login`.
+fn binary(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let path = own.ancestors().nth(2).unwrap_or(&own).join(name);
+    if path.is_file() { Ok(path) } else { Err(format!("{} is not built; `make bench` does it", path.display())) }
+}

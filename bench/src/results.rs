@@ -1,0 +1,106 @@
+//! How figures are shown: on the terminal as in RESULTS.md.
+
+use std::fmt::{self, Write as _};
+use std::process::Command;
+use std::time::Duration;
+
+use auth::Clock;
+
+/// What one subcommand measured.
+pub struct Section {
+    pub title: &'static str,
+    pub command: &'static str,
+    /// How it was measured, in a sentence or two.
+    pub method: String,
+    pub figures: Vec<Figure>,
+}
+
+pub struct Figure {
+    pub name: String,
+    pub value: String,
+    /// What must hold, and whether it does; some figures are for information.
+    pub bar: Option<(&'static str, bool)>,
+}
+
+impl Section {
+    pub fn is_held(&self) -> bool {
+        self.figures.iter().all(|figure| figure.bar.is_none_or(|(_, held)| held))
+    }
+}
+
+impl Figure {
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into(), bar: None }
+    }
+
+    #[must_use]
+    pub fn bar(self, bar: &'static str, held: bool) -> Self {
+        Self { bar: Some((bar, held)), ..self }
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "## {}\n\n`{}`. {}\n", self.title, self.command, self.method)?;
+        writeln!(f, "| | measured | bar | |\n|---|---|---|---|")?;
+        for Figure { name, value, bar } in &self.figures {
+            let (bar, verdict) = match bar {
+                Some((bar, true)) => (*bar, "held"),
+                Some((bar, false)) => (*bar, "**missed**"),
+                None => ("", ""),
+            };
+            writeln!(f, "| {name} | {value} | {bar} | {verdict} |")?;
+        }
+        Ok(())
+    }
+}
+
+/// RESULTS.md.
+pub fn page(sections: &[Section]) -> String {
+    let now = Clock::System.now().rfc3339();
+    let (day, time) = now.split_once('T').unwrap_or((&now, ""));
+    let mut page = format!(
+        "# Measurements\n\nWritten by `make bench` on {day} at {} UTC; do not edit. Times depend on the machine, so the \
+         bars are ratios of two things measured in the same run.\n\n{}\n",
+        time.get(..5).unwrap_or_default(),
+        machine(),
+    );
+    for section in sections {
+        // A String takes everything.
+        let _ = write!(page, "\n{section}");
+    }
+    page
+}
+
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let of_cpu = |name: &str| {
+        let line = cpu.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, value)| value)
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let rustc = Command::new("rustc").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    format!(
+        "Machine: {} (family {}, model {}), {cores} cores, Linux {}, {}.",
+        of_cpu("model name"),
+        of_cpu("cpu family"),
+        of_cpu("model\t"),
+        kernel.trim(),
+        String::from_utf8_lossy(&rustc).trim(),
+    )
+}
+
+/// In milliseconds with two decimals.
+pub fn ms(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
+}
+
+/// The value below which the share `q` of the durations lies; sorts them.
+pub fn quantile(durations: &mut [Duration], q: f64) -> Duration {
+    durations.sort_unstable();
+    // In range and small: an index.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    let index = ((durations.len() as f64) * q) as usize;
+    durations.get(index.min(durations.len().saturating_sub(1))).copied().unwrap_or_default()
+}

@@ -1,0 +1,101 @@
+//! What a function needs around it: the table in this process, a key set in a file, an account and its session.
+
+use std::path::{Path, PathBuf};
+
+use auth::{
+    Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, Random, SecretSource,
+    Signer, User, UserId, Username,
+};
+use engine::Engine;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+pub struct Stage {
+    folder: Folder,
+    endpoint: String,
+    access_token: String,
+}
+
+impl Stage {
+    /// The account is the one of events/login.json.
+    pub async fn set() -> Result<Self, String> {
+        let folder = Folder::new("stage")?;
+        let engine = Engine::open(None, TABLE)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        let endpoint = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
+        // For as long as this process runs.
+        tokio::spawn(async move { engine.serve(listener, std::future::pending()).await });
+
+        let keys = KeySet::generate(Algorithm::RS256, Clock::System.now(), &Random::System).map_err(text)?;
+        let key_file = folder.path().join("keys.json");
+        std::fs::write(&key_file, keys.to_json().as_bytes()).map_err(|error| error.to_string())?;
+        let mut config = Config::local(&endpoint, TABLE);
+        config.key_set = Some(SecretSource::File(key_file));
+        let app = App::connect(config, Log::memory());
+        app.store.publish_key_set(&keys.published("https://bench.example", &[])).await.map_err(text)?;
+        let access_token = sign_in(&app).await?;
+        Ok(Self { folder, endpoint, access_token })
+    }
+
+    /// What template.yaml gives to a function, pointed at this stage.
+    pub fn environment(&self) -> [(&'static str, String); 3] {
+        [
+            ("TABLE_NAME", TABLE.to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.endpoint.clone()),
+            ("KEY_SET_FILE", self.folder.path().join("keys.json").display().to_string()),
+        ]
+    }
+
+    /// `events/<name>.json`, with the session's access token where the event has a place for one.
+    pub fn event(&self, name: &str) -> Result<Value, String> {
+        let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        serde_json::from_str(&text.replace("ACCESS_TOKEN", &self.access_token)).map_err(|error| error.to_string())
+    }
+}
+
+const TABLE: &str = "vestibule";
+
+async fn sign_in(app: &App) -> Result<String, String> {
+    let now = app.clock.now();
+    let email = Email::parse("ada@example.com").map_err(|error| error.detail)?;
+    let username = Username::parse("ada").map_err(|error| error.detail)?;
+    let user = User::new(UserId::new(app.random.uuid(now).map_err(text)?), email, username, now);
+    let password = Password::parse("correct horse battery staple 42").map_err(|error| error.detail)?;
+    let hash = Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)?;
+    app.store.user_create(&user, &hash).await.map_err(text)?;
+
+    let signer = Signer::load(app).await.map_err(|error| error.to_string())?;
+    let (session, refresh) = signer.session(user.id, user.session_epoch).await.map_err(text)?;
+    let account = Account { user, roles: Vec::new() };
+    let tokens = signer.tokens(&account, &session, &refresh).await.map_err(text)?;
+    app.store.session_create(&session).await.map_err(text)?;
+    Ok(tokens.access_token.expose().to_owned())
+}
+
+/// A temporary folder, deleted with this value.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Result<Self, String> {
+        let path = std::env::temp_dir().join(format!("vestibule-bench-{}-{name}", std::process::id()));
+        std::fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+// A function pointer's worth of `to_string`, for the domain's errors by value.
+#[allow(clippy::needless_pass_by_value)]
+fn text(error: auth::Error) -> String {
+    error.to_string()
+}
