@@ -44,8 +44,9 @@ where
             Err(error) => return refuse(&log, "config", &error),
         };
         let app = App::connect(config, log.clone());
-        app.warm().await;
-        let router = match build(app.clone()).await {
+        // Side by side: what a start waits for is the slowest of these, not their sum.
+        let (router, ()) = tokio::join!(build(app.clone()), app.warm());
+        let router = match router {
             Ok(router) => edge(router, &app),
             Err(error) => return refuse(&log, "config", &error),
         };
