@@ -133,7 +133,7 @@ async fn a_future_generation_is_reuse() {
 async fn a_right_mac_with_a_wrong_lineage_is_an_alarm_and_ends_nothing() {
     let (app, user, session, token) = signed_in().await;
     // Whoever stole a MAC key can mint a token for any session, but knows no lineage secret.
-    let key = app.keys.mac_key().unwrap();
+    let key = app.keys.mac_key(app.clock.now()).unwrap();
     let forged = auth::RefreshToken::first(user.id, session.id, key, [7; 16]).seal(key);
     let answer = present(&app, &forged).await;
     assert_eq!((answer.status, answer.code()), (401, "invalid_refresh_token"));

@@ -68,6 +68,7 @@ pub struct Verifier {
 #[derive(Clone)]
 struct VerifyingKey {
     kid: String,
+    algorithm: &'static str,
     validation: Validation,
     decoding: DecodingKey,
 }
@@ -82,6 +83,14 @@ impl Verifier {
             return Err(Error::NoKeySet);
         }
         Ok(Self { issuer: published.issuer.clone(), keys })
+    }
+
+    /// The names of the algorithms of its keys (RFC 7518 §3.1, RFC 8037 §3.1), each once.
+    pub fn algorithms(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.keys.iter().map(|key| key.algorithm).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Whether the token names a key that this verifier does not have: a reason to look for a newer set.
@@ -134,18 +143,19 @@ impl fmt::Debug for Verifier {
 
 impl VerifyingKey {
     fn new(jwk: &Jwk) -> Option<Self> {
-        let algorithm = match jwk.common.key_algorithm? {
-            KeyAlgorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-            KeyAlgorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-            KeyAlgorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+        let (algorithm, jws) = match jwk.common.key_algorithm? {
+            KeyAlgorithm::RS256 => ("RS256", jsonwebtoken::Algorithm::RS256),
+            KeyAlgorithm::ES256 => ("ES256", jsonwebtoken::Algorithm::ES256),
+            KeyAlgorithm::EdDSA => ("EdDSA", jsonwebtoken::Algorithm::EdDSA),
             _ => return None,
         };
-        let mut validation = Validation::new(algorithm);
+        let mut validation = Validation::new(jws);
         // Times are compared above, against the clock that is a parameter; issuer and audience there too, exactly.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        Some(Self { kid: jwk.common.key_id.clone()?, validation, decoding: DecodingKey::from_jwk(jwk).ok()? })
+        let (kid, decoding) = (jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?);
+        Some(Self { kid, algorithm, validation, decoding })
     }
 }
 

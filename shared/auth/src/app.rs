@@ -1,7 +1,8 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_token::sign;
+use crate::cached::{Cached, MAX_AGE, MIN_AGE};
 use crate::secret::Secrets;
 use crate::{
     AccessToken, Account, Claims, Clock, Config, ConfigError, Error, KeySet, Log, PublicKeySet, Random, RefreshToken,
@@ -28,15 +29,15 @@ pub struct Published {
 
 impl App {
     pub fn connect(config: Config, log: Log) -> Self {
-        Self::assemble(config, Clock::System, Random::System, log)
+        Self::with(config, Clock::System, Random::System, log)
     }
 
     /// An app on a table of a local engine, with time, randomness and log in the test's hand.
     pub fn for_tests(endpoint: &str, table: &str, clock: Clock, random: Random, log: Log) -> Self {
-        Self::assemble(Config::local(endpoint, table), clock, random, log)
+        Self::with(Config::local(endpoint, table), clock, random, log)
     }
 
-    fn assemble(config: Config, clock: Clock, random: Random, log: Log) -> Self {
+    pub fn with(config: Config, clock: Clock, random: Random, log: Log) -> Self {
         let store = Store::new(&config);
         Self { config: Arc::new(config), clock, random, store, log, published: Cached::default() }
     }
@@ -116,8 +117,13 @@ impl Signer {
     }
 
     /// The token behind the text, if its MAC is right: no read is spent on a forgery.
+    ///
+    /// A token under a key that we don't know makes us look for a newer key set, every ten seconds at most.
     pub async fn open(&self, text: &str) -> Result<Option<RefreshToken>> {
-        let keys = self.keys(MAX_AGE).await?;
+        let mut keys = self.keys(MAX_AGE).await?;
+        if RefreshToken::is_missing_key(text, &keys.mac) {
+            keys = self.keys(MIN_AGE).await?;
+        }
         Ok(RefreshToken::open(text, &keys.mac))
     }
 
@@ -126,7 +132,7 @@ impl Signer {
         let keys = self.keys(MAX_AGE).await?;
         let now = self.app.clock.now();
         let id = SessionId::new(self.app.random.uuid(now)?);
-        let key = keys.mac_key().ok_or(Error::NoKeySet)?;
+        let key = keys.mac_key(now).ok_or(Error::NoKeySet)?;
         let token = RefreshToken::first(user_id, id, key, self.app.random.bytes()?);
         Ok((Session::open(id, user_id, session_epoch, &token, now, self.app.config.lifetimes), token))
     }
@@ -134,16 +140,20 @@ impl Signer {
     /// The token that follows `token`, under today's MAC key.
     pub async fn successor(&self, token: &RefreshToken) -> Result<RefreshToken> {
         let keys = self.keys(MAX_AGE).await?;
-        Ok(token.successor(keys.mac_key().ok_or(Error::NoKeySet)?.id))
+        Ok(token.successor(keys.mac_key(self.app.clock.now()).ok_or(Error::NoKeySet)?.id))
     }
 
     /// Signs the tokens of a session: an access token for `account`, and `refresh` as text.
     pub async fn tokens(&self, account: &Account, session: &Session, refresh: &RefreshToken) -> Result<Tokens> {
-        let keys = self.keys(MAX_AGE).await?;
+        let mut keys = self.keys(MAX_AGE).await?;
+        // A retry's successor is under the key that another instance took, which may have been the first to know it.
+        if keys.mac_key_by_id(refresh.mac_key_id).is_none() {
+            keys = self.keys(MIN_AGE).await?;
+        }
         let published = self.app.published().await?;
         let now = self.app.clock.now();
         let claims = self.claims(&account.user, account, session, &published.keys.issuer, now)?;
-        let mac = keys.mac.iter().find(|key| key.id == refresh.mac_key_id).ok_or(Error::NoKeySet)?;
+        let mac = keys.mac_key_by_id(refresh.mac_key_id).ok_or(Error::NoKeySet)?;
         Ok(Tokens {
             access_token: sign(&claims, keys.signing_key(now).ok_or(Error::NoKeySet)?)?,
             expires_in: self.app.config.lifetimes.access,
@@ -182,59 +192,5 @@ impl Signer {
             if set.is_empty() { Err(Error::NoKeySet) } else { Ok(set) }
         };
         self.keys.get(self.app.clock.now(), max_age, load).await
-    }
-}
-
-/// How old a key set may be before it is read again; a frozen Lambda has no timer, so the age is looked at per request.
-const MAX_AGE: Duration = Duration::from_mins(5);
-/// How soon an unknown key id may ask again.
-const MIN_AGE: Duration = Duration::from_secs(10);
-
-/// A value that is loaded again when it is too old, and kept when that fails.
-#[derive(Debug)]
-struct Cached<T>(Arc<RwLock<Option<Entry<T>>>>);
-
-#[derive(Debug)]
-struct Entry<T> {
-    value: Arc<T>,
-    tried_at: Timestamp,
-}
-
-impl<T> Clone for Cached<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T> Default for Cached<T> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<T> Cached<T> {
-    async fn get(&self, now: Timestamp, max_age: Duration, load: impl Future<Output = Result<T>>) -> Result<Arc<T>> {
-        let known = {
-            let mut entry = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            match entry.as_mut() {
-                Some(entry) if now.since(entry.tried_at) <= max_age => return Ok(entry.value.clone()),
-                // Marked before the load, so that requests arriving meanwhile keep the old value instead of loading too.
-                Some(entry) => {
-                    entry.tried_at = now;
-                    Some(entry.value.clone())
-                }
-                None => None,
-            }
-        };
-        match (load.await, known) {
-            (Ok(value), _) => {
-                let value = Arc::new(value);
-                let entry = Entry { value: value.clone(), tried_at: now };
-                *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(entry);
-                Ok(value)
-            }
-            (Err(_), Some(old)) => Ok(old),
-            (Err(error), None) => Err(error),
-        }
     }
 }

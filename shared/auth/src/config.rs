@@ -58,6 +58,8 @@ pub(crate) struct Aws {
     pub dynamodb_endpoint: Option<String>,
     pub secrets_endpoint: Option<String>,
     pub credentials: SharedCredentialsProvider,
+    /// Made by [`Config::local`], never by the environment.
+    pub is_local: bool,
 }
 
 /// Every fault of a configuration, one a line. Names variables, never their values.
@@ -111,8 +113,22 @@ impl Config {
                         .provider_name("local")
                         .build(),
                 ),
+                is_local: true,
             },
         }
+    }
+
+    /// The same, with the key set in a stand-in for Secrets Manager.
+    #[must_use]
+    pub fn with_secret(mut self, secrets_endpoint: &str, id: &str) -> Self {
+        self.key_set = Some(SecretSource::Secret(id.to_owned()));
+        self.aws.secrets_endpoint = Some(secrets_endpoint.to_owned());
+        self
+    }
+
+    /// Whether this is no configuration of a deployed function's.
+    pub fn is_local(&self) -> bool {
+        self.aws.is_local
     }
 
     fn read(variables: &HashMap<String, String>) -> Result<Self, ConfigError> {
@@ -158,6 +174,7 @@ impl Config {
                 dynamodb_endpoint: reader.text("AWS_ENDPOINT_URL_DYNAMODB"),
                 secrets_endpoint: reader.text("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
                 credentials: SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
+                is_local: false,
             },
         };
         if reader.faults.is_empty() { Ok(config) } else { Err(ConfigError(reader.faults)) }

@@ -8,6 +8,8 @@
 
 mod access_token;
 mod app;
+mod cached;
+mod callback;
 mod clock;
 mod config;
 mod credentials;
@@ -27,17 +29,19 @@ mod username;
 
 pub use access_token::{AccessToken, Claims, Verifier};
 pub use app::{App, Published, Signer, Tokens};
+pub use callback::CallbackUrl;
 pub use clock::{Clock, Timestamp};
 pub use config::{Config, ConfigError, Lifetimes, PasswordPolicy, SecretSource};
 pub use credentials::{Credential, HashUpgrade};
 pub use email::Email;
 pub use error::{Error, Fault, Invalid, Result};
-pub use key_set::{Algorithm, KeySet, KeySetError, PublicKeySet};
+pub use key_set::{Algorithm, KeySet, KeySetError, PublicKeySet, Revocation, Schedule};
 pub use log::{Event, Log};
 pub use password::{HashParameters, Hasher, Password, PasswordHash};
 pub use profile::{Bio, BirthDate, FullName};
 pub use random::Random;
 pub use refresh_token::{MacKey, RefreshToken};
+pub use secret::{KeySetSecret, Versions};
 pub use session::{Presentation, Session, SessionId};
 pub use store::{Account, Rotation, Store};
 pub use user::{Change, ProfileChange, Role, Status, User, UserId};

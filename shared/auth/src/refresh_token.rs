@@ -30,12 +30,14 @@ pub struct RefreshToken {
 #[derive(Clone)]
 pub struct MacKey {
     pub id: u32,
+    /// Seconds since the epoch. Known to every function earlier than that, so that each can open what another minted.
+    pub(crate) mint_from: i64,
     pub(crate) bytes: Zeroizing<[u8; 32]>,
 }
 
 impl MacKey {
-    pub fn new(id: u32, bytes: [u8; 32]) -> Self {
-        Self { id, bytes: Zeroizing::new(bytes) }
+    pub fn new(id: u32, mint_from: i64, bytes: [u8; 32]) -> Self {
+        Self { id, mint_from, bytes: Zeroizing::new(bytes) }
     }
 
     fn hmac(&self) -> hmac::Key {
@@ -65,11 +67,25 @@ impl RefreshToken {
     ///
     /// Returns `None` for everything else: other lengths, a non-canonical encoding, unknown keys, forgeries.
     pub fn open(text: &str, keys: &[MacKey]) -> Option<Self> {
+        let (token, bytes) = Self::read(text)?;
+        let (body, mac) = bytes.split_at_checked(BODY_BYTES)?;
+        let key = keys.iter().find(|key| key.id == token.mac_key_id)?;
+        hmac::verify(&key.hmac(), &message(body), mac).ok()?;
+        Some(token)
+    }
+
+    /// Whether the text is a token's and names a key that is not among these: a reason to look for a newer set.
+    pub(crate) fn is_missing_key(text: &str, keys: &[MacKey]) -> bool {
+        Self::read(text).is_some_and(|(token, _)| !keys.iter().any(|key| key.id == token.mac_key_id))
+    }
+
+    /// What the text says, which anybody may have written.
+    fn read(text: &str) -> Option<(Self, Zeroizing<Vec<u8>>)> {
         if text.len() != TEXT_CHARS {
             return None;
         }
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
-        let (body, mac) = bytes.split_at_checked(BODY_BYTES)?;
+        let (body, _) = bytes.split_at_checked(BODY_BYTES)?;
         let (&version, rest) = body.split_first()?;
         let (user_id, rest) = rest.split_first_chunk::<16>()?;
         let (session_id, rest) = rest.split_first_chunk::<16>()?;
@@ -82,9 +98,7 @@ impl RefreshToken {
             mac_key_id: u32::from_be_bytes(*mac_key_id),
             lineage_secret: rest.try_into().ok()?,
         };
-        let key = keys.iter().find(|key| key.id == token.mac_key_id)?;
-        hmac::verify(&key.hmac(), &message(body), mac).ok()?;
-        (version == VERSION).then_some(token)
+        (version == VERSION).then_some((token, bytes))
     }
 
     /// The token's text, under the key it names.
@@ -136,7 +150,7 @@ mod tests {
 
     fn token() -> (RefreshToken, MacKey) {
         let random = Random::seeded(3);
-        let key = MacKey::new(5, random.bytes().unwrap());
+        let key = MacKey::new(5, 0, random.bytes().unwrap());
         let uuid = || random.uuid(Timestamp::from_millis(1)).unwrap();
         (RefreshToken::first(UserId(uuid()), SessionId(uuid()), &key, random.bytes().unwrap()), key)
     }
@@ -155,8 +169,8 @@ mod tests {
         let (token, key) = token();
         let text = token.seal(&key);
         assert!(RefreshToken::open(&text, &[]).is_none());
-        assert!(RefreshToken::open(&text, &[MacKey::new(5, [1; 32])]).is_none());
-        assert!(RefreshToken::open(&text, &[MacKey::new(6, *key.bytes)]).is_none());
+        assert!(RefreshToken::open(&text, &[MacKey::new(5, 0, [1; 32])]).is_none());
+        assert!(RefreshToken::open(&text, &[MacKey::new(6, 0, *key.bytes)]).is_none());
     }
 
     #[test]

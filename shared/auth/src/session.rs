@@ -168,7 +168,7 @@ mod tests {
 
     fn opened() -> (Session, RefreshToken, MacKey) {
         let random = Random::seeded(7);
-        let key = MacKey::new(1, random.bytes().unwrap());
+        let key = MacKey::new(1, 0, random.bytes().unwrap());
         let id = SessionId(random.uuid(START).unwrap());
         let user_id = UserId(random.uuid(START).unwrap());
         let token = RefreshToken::first(user_id, id, &key, random.bytes().unwrap());

@@ -14,7 +14,7 @@ use crate::{
 pub type Attributes = HashMap<String, AttributeValue>;
 
 /// The schema version that every item carries as `v`.
-const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 1;
 
 /// An item being written.
 pub struct Item(Attributes);
@@ -233,6 +233,9 @@ pub fn read_key_set(attributes: &Attributes) -> Result<PublicKeySet> {
         issuer: item.s("issuer")?.to_owned(),
         origins,
         jwks: item.s("jwks")?.to_owned(),
+        origin_proof_sha256: attributes
+            .get("origin_proof_sha256")
+            .and_then(|value| value.as_b().ok()?.as_ref().try_into().ok()),
     })
 }
 

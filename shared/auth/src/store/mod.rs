@@ -5,6 +5,7 @@
 
 mod accounts;
 mod item;
+mod key_set;
 pub(crate) mod sdk;
 mod sessions;
 
@@ -16,10 +17,10 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 pub use accounts::Account;
-use item::{Attributes, Item, key};
+use item::Attributes;
 pub use sessions::Rotation;
 
-use crate::{Config, Error, PublicKeySet, Result, UserId};
+use crate::{Config, Error, Result, UserId};
 
 /// The table.
 #[derive(Clone, Debug)]
@@ -31,27 +32,6 @@ pub struct Store {
 impl Store {
     pub(crate) fn new(config: &Config) -> Self {
         Self { client: Client::from_conf(sdk::dynamodb(&config.aws)), table: config.table.clone() }
-    }
-
-    /// The published key set.
-    ///
-    /// # Errors
-    /// [`Error::NoKeySet`] while there is none.
-    pub async fn key_set(&self) -> Result<PublicKeySet> {
-        let item = self.get(key("KEYSET".to_owned(), "PUBLIC")).await?;
-        item::read_key_set(&item.ok_or(Error::NoKeySet)?)
-    }
-
-    pub async fn publish_key_set(&self, set: &PublicKeySet) -> Result<()> {
-        let mut item = Item::new("KEYSET".to_owned(), "PUBLIC")
-            .n("version", set.version)
-            .s("issuer", &set.issuer)
-            .s("jwks", &set.jwks)
-            .build();
-        let origins = set.origins.iter().cloned().map(AttributeValue::S).collect();
-        item.insert("origins".to_owned(), AttributeValue::L(origins));
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await;
-        put.map(drop).map_err(|error| unavailable("PutItem", &error))
     }
 
     /// One consistent read.

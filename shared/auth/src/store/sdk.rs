@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_types::retry::RetryConfig;
@@ -44,13 +44,26 @@ pub fn secrets_manager(aws: &Aws) -> aws_sdk_secretsmanager::Config {
 const AMAZON_ROOTS: &str = include_str!("../../amazon-roots.crt");
 
 fn https_client() -> SharedHttpClient {
-    let roots = tls::TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let builder = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-    match tls::TlsContext::builder().with_trust_store(roots).build() {
-        Ok(context) => builder.tls_context(context).build_https(),
-        // Unreachable with a constant store; the default context trusts the system's roots.
-        Err(_) => builder.build_https(),
+    match amazon_alone() {
+        Some(context) => builder.tls_context(context).build_https(),
+        None => builder.build_https(),
     }
+}
+
+/// The same, for a request that is not an operation of the SDK's.
+pub fn https_connector() -> Connector {
+    let builder = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
+    match amazon_alone() {
+        Some(context) => builder.tls_context(context).build(),
+        None => builder.build(),
+    }
+}
+
+/// `None` is unreachable with a constant store; the default context trusts the system's roots.
+fn amazon_alone() -> Option<tls::TlsContext> {
+    let roots = tls::TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    tls::TlsContext::builder().with_trust_store(roots).build().ok()
 }
 
 /// Up to four tries with full jitter.
