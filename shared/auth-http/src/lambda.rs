@@ -1,14 +1,15 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use auth::{App, Config, ConfigError, Log};
+use auth::{App, Config, ConfigError, Error, Log};
 use axum::Router;
 use axum::http::header::HOST;
 use axum::response::Response;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent};
-use lambda_runtime::{Context, service_fn};
+use lambda_runtime::{Context, Diagnostic, service_fn};
 use serde::Serialize;
 use tower::{Service, ServiceExt};
 
@@ -32,6 +33,42 @@ where
     F: FnOnce(App) -> Fut,
     Fut: Future<Output = Result<Router, ConfigError>>,
 {
+    start(build, async |app, router| {
+        let router = edge(router, &app);
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
+            let router = router.clone();
+            async move { Ok::<_, Infallible>(handle(router, event.payload, event.context).await) }
+        }))
+        .await
+    })
+}
+
+/// Runs a function that nobody calls over HTTP: `build` makes what answers an event. One log line per event.
+pub fn run_events<F, Fut, H, HFut>(build: F) -> ExitCode
+where
+    F: FnOnce(App) -> Fut,
+    Fut: Future<Output = Result<H, ConfigError>>,
+    H: Fn(serde_json::Value) -> HFut,
+    HFut: Future<Output = Result<serde_json::Value, Error>>,
+{
+    start(build, async |app, handler| {
+        let (log, handler) = (&app.log, &handler);
+        lambda_runtime::run(service_fn(async move |event: LambdaEvent<serde_json::Value>| {
+            let started = Instant::now();
+            let answer = handler(event.payload).await;
+            log.write(&Invocation::new(&event.context.request_id, started, answer.as_ref().err()));
+            // Reported to whoever invoked; like the log line it names operations and codes, and no data.
+            answer.map_err(|error| Diagnostic { error_type: "Error".to_owned(), error_message: error.to_string() })
+        }))
+        .await
+    })
+}
+
+fn start<F, Fut, P>(build: F, serve: impl AsyncFnOnce(App, P) -> Result<(), lambda_runtime::Error>) -> ExitCode
+where
+    F: FnOnce(App) -> Fut,
+    Fut: Future<Output = Result<P, ConfigError>>,
+{
     let log = Log::Stdout;
     // One event at a time, so one thread: more would only cost memory and start-up.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -45,21 +82,38 @@ where
         };
         let app = App::connect(config, log.clone());
         // Side by side: what a start waits for is the slowest of these, not their sum.
-        let (router, ()) = tokio::join!(build(app.clone()), app.warm());
-        let router = match router {
-            Ok(router) => edge(router, &app),
+        let (built, ()) = tokio::join!(build(app.clone()), app.warm());
+        let built = match built {
+            Ok(built) => built,
             Err(error) => return refuse(&log, "config", &error),
         };
-        let served = lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
-            let router = router.clone();
-            async move { Ok::<_, Infallible>(handle(router, event.payload, event.context).await) }
-        }))
-        .await;
-        match served {
+        match serve(app, built).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => refuse(&log, "runtime", &error),
         }
     })
+}
+
+#[derive(Serialize)]
+struct Invocation<'a> {
+    level: &'static str,
+    message: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    duration_ms: u128,
+}
+
+impl<'a> Invocation<'a> {
+    fn new(request_id: &'a str, started: Instant, error: Option<&Error>) -> Self {
+        Self {
+            level: if error.is_some() { "error" } else { "info" },
+            message: "invocation",
+            request_id,
+            error: error.map(Error::to_string),
+            duration_ms: started.elapsed().as_millis(),
+        }
+    }
 }
 
 /// Keeps a client's text from crashing, or confusing, `lambda_http` 1.3. What the gateway itself writes is trusted.

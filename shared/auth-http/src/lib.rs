@@ -21,7 +21,7 @@ pub use cookie::{clear_refresh, cookie, set_refresh};
 pub use cors::cors;
 pub use edge::{RequestId, edge};
 pub use json::{BODY_LIMIT, Body, Faults, Field, Json, REQUIRED, Unknown};
-pub use lambda::{LambdaResponse, handle, run};
+pub use lambda::{LambdaResponse, handle, run, run_events};
 pub use origin::check as check_origin;
 pub use problem::Problem;
 
