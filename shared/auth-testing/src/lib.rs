@@ -10,11 +10,13 @@
 
 mod accounts;
 mod answer;
+mod secrets;
 mod table;
 mod test_app;
 mod wire;
 
 pub use accounts::PASSWORD;
 pub use answer::Answer;
+pub use secrets::SecretsManager;
 pub use test_app::{ISSUER, NOW, TestApp};
 pub use wire::{Call, Fault, Hold, Wire};
