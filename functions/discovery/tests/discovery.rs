@@ -26,6 +26,36 @@ async fn the_key_set_is_served_with_public_members_only_and_may_be_cached() {
 }
 
 #[tokio::test]
+async fn the_configuration_leads_a_verifier_to_the_keys_and_may_be_cached() {
+    for (algorithm, name) in
+        [(auth::Algorithm::RS256, "RS256"), (auth::Algorithm::ES256, "ES256"), (auth::Algorithm::EdDsa, "EdDSA")]
+    {
+        let keys = auth::KeySet::generate(algorithm, auth_testing::NOW, &auth::Random::System).unwrap();
+        let app = TestApp::with_keys(keys, |t| discovery::router(discovery::Discovery { app: t.app.clone() })).await;
+        let answer = app.get("/.well-known/openid-configuration", &[]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+        assert_eq!(answer.body["issuer"], auth_testing::ISSUER);
+        assert_eq!(answer.body["jwks_uri"], format!("{}/.well-known/jwks.json", auth_testing::ISSUER));
+        assert_eq!(answer.body["id_token_signing_alg_values_supported"], serde_json::json!([name]));
+        // RFC 8414 §3.2: what has no elements is left out.
+        let mut members = answer.body.as_object().unwrap().values();
+        assert!(members.all(|value| value.as_array().is_none_or(|values| !values.is_empty())), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_functions_may_know_is_served_nowhere() {
+    let app = app().await;
+    app.update("KEYSET", "PUBLIC", "origin_proof_sha256", "the-digest").await;
+    for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration"] {
+        let answer = app.get(path, &[]).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.text.contains("proof") && !answer.text.contains("the-digest"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_key_set_is_read_once_and_again_after_five_minutes() {
     let app = app().await;
     for _ in 0..3 {
@@ -61,9 +91,13 @@ async fn the_api_describes_itself() {
 #[tokio::test]
 async fn the_fixtures_are_answered() {
     let app = app().await;
-    for (name, status) in
-        [("discovery", 200), ("discovery-openapi", 200), ("discovery-health", 200), ("discovery-not-found", 404)]
-    {
+    for (name, status) in [
+        ("discovery", 200),
+        ("discovery-openid", 200),
+        ("discovery-openapi", 200),
+        ("discovery-health", 200),
+        ("discovery-not-found", 404),
+    ] {
         let answer = app.event(name, |_| {}).await;
         assert_eq!(answer.status, status, "{name}: {}", answer.text);
     }

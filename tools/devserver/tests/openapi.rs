@@ -113,6 +113,7 @@ async fn what_is_answered_is_documented() {
         ("PATCH", "/auth/profile", &signed_in[1..], "{}".to_owned()),
         ("PATCH", "/auth/profile", &plain, "{}".to_owned()),
         ("GET", "/.well-known/jwks.json", &[], String::new()),
+        ("GET", "/.well-known/openid-configuration", &[], String::new()),
         ("GET", "/auth/openapi.json", &[], String::new()),
         ("GET", "/health", &[], String::new()),
     ];
