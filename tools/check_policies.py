@@ -51,6 +51,15 @@ REVIEWED = {
     "DiscoveryFunction": {
         ("dynamodb:GetItem", "KEYSET"),
     },
+    # The only one that writes either half of the key set.
+    "RotateKeysFunction": {
+        ("dynamodb:GetItem", "KEYSET"),
+        ("dynamodb:UpdateItem", "KEYSET"),
+        ("secretsmanager:DescribeSecret", "KeySetSecret"),
+        ("secretsmanager:GetSecretValue", "KeySetSecret"),
+        ("secretsmanager:PutSecretValue", "KeySetSecret"),
+        ("secretsmanager:UpdateSecretVersionStage", "KeySetSecret"),
+    },
 }
 
 TABLE = {"Fn::GetAtt": ["Table", "Arn"]}
