@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use auth::{Algorithm, Clock, KeySet, Random};
+use auth::{Clock, KeySet, Lifetimes, Random, Schedule};
 
 pub fn load_or_generate(path: &Path) -> Result<KeySet, String> {
     match std::fs::read_to_string(path) {
@@ -20,7 +20,9 @@ pub fn load_or_generate(path: &Path) -> Result<KeySet, String> {
 }
 
 fn generate(path: &Path) -> Result<KeySet, String> {
-    let set = KeySet::generate(Algorithm::RS256, Clock::System.now(), &Random::System).map_err(|e| e.to_string())?;
+    // As a deployment's first keys are made.
+    let schedule = Schedule::new(Lifetimes::DEFAULT);
+    let set = KeySet::default().rotated(Clock::System.now(), &schedule, &Random::System).map_err(|e| e.to_string())?;
     // Written aside and renamed, so that a kill in between leaves no half of a key set.
     let aside = path.with_extension("new");
     let _ = std::fs::remove_file(&aside);

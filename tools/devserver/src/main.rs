@@ -52,6 +52,11 @@ async fn run() -> Result<(), String> {
     config.key_set = Some(SecretSource::File(key_file));
     let app = App::connect(config, Log::Stdout);
     let issuer = settings.issuer();
+    // The table may remember keys whose file was deleted.
+    let keys = match app.store.key_set().await {
+        Ok(published) => keys.after(&published),
+        Err(_) => keys,
+    };
     let published = keys.published(&issuer, &settings.origins());
     app.store.publish_key_set(&published).await.map_err(|error| format!("can't publish the key set: {error}"))?;
     app.warm().await;
