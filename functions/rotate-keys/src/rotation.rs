@@ -17,12 +17,15 @@ pub struct Request {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum Step {
-    CreateSecret,
-    SetSecret,
-    TestSecret,
-    FinishSecret,
+    #[serde(rename = "createSecret")]
+    Create,
+    #[serde(rename = "setSecret")]
+    Set,
+    #[serde(rename = "testSecret")]
+    Test,
+    #[serde(rename = "finishSecret")]
+    Finish,
 }
 
 pub async fn step(function: &RotateKeys, request: Request) -> Result<Value, Error> {
@@ -39,14 +42,14 @@ pub async fn step(function: &RotateKeys, request: Request) -> Result<Value, Erro
         return Err(Error::Internal("the version is not pending"));
     }
     // When a schedule is set up, Secrets Manager tries `testSecret` alone.
-    if !versions.rotation_is_on && request.step != Step::TestSecret {
+    if !versions.rotation_is_on && request.step != Step::Test {
         return Err(Error::Internal("rotation is not turned on"));
     }
     match request.step {
-        Step::CreateSecret => create(function, token).await,
-        Step::SetSecret => set(function, token).await,
-        Step::TestSecret => test(function, token).await,
-        Step::FinishSecret => finish(function, token, &versions).await,
+        Step::Create => create(function, token).await,
+        Step::Set => set(function, token).await,
+        Step::Test => test(function, token).await,
+        Step::Finish => finish(function, token, &versions).await,
     }?;
     Ok(Value::Null)
 }

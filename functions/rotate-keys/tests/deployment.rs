@@ -17,9 +17,12 @@ const ISSUER: &str = "https://api.example.com";
 /// Where CloudFormation waits: keeps what it is told, after refusing that often.
 #[derive(Clone, Default)]
 struct Callback {
-    told: Arc<Mutex<Vec<(Method, String, HeaderMap, Value)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
     refusals: Arc<Mutex<usize>>,
 }
+
+/// Method, path and query, headers and body.
+type Told = (Method, String, HeaderMap, Value);
 
 impl Callback {
     async fn open(&self) -> String {

@@ -82,12 +82,12 @@ where
         };
         let app = App::connect(config, log.clone());
         // Side by side: what a start waits for is the slowest of these, not their sum.
-        let (built, ()) = tokio::join!(build(app.clone()), app.warm());
-        let built = match built {
-            Ok(built) => built,
+        let (held, ()) = tokio::join!(build(app.clone()), app.warm());
+        let held = match held {
+            Ok(held) => held,
             Err(error) => return refuse(&log, "config", &error),
         };
-        match serve(app, built).await {
+        match serve(app, held).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => refuse(&log, "runtime", &error),
         }

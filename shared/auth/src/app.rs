@@ -72,7 +72,7 @@ impl App {
 
     async fn published_since(&self, max_age: Duration) -> Result<Arc<Published>> {
         self.published
-            .get(self.clock.now(), max_age, async {
+            .get(self.clock.now(), max_age, async || {
                 let keys = self.store.key_set().await?;
                 let verifier = Verifier::new(&keys)?;
                 Ok(Published { keys, verifier })
@@ -187,7 +187,7 @@ impl Signer {
     }
 
     async fn keys(&self, max_age: Duration) -> Result<Arc<KeySet>> {
-        let load = async {
+        let load = async || {
             let set = self.secrets.load().await?;
             if set.is_empty() { Err(Error::NoKeySet) } else { Ok(set) }
         };

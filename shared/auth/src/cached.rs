@@ -37,12 +37,11 @@ impl<T> Default for Cached<T> {
 
 impl<T> Cached<T> {
     /// The value, loaded unless it is at most `max_age` old. Fails only if nothing was ever loaded.
-    pub async fn get(
-        &self,
-        now: Timestamp,
-        max_age: Duration,
-        load: impl Future<Output = Result<T>>,
-    ) -> Result<Arc<T>> {
+    pub async fn get<L, Fut>(&self, now: Timestamp, max_age: Duration, load: L) -> Result<Arc<T>>
+    where
+        L: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
         let is_fresh = |tried_at| now.since(tried_at) <= max_age;
         let known = match self.known() {
             Some((value, tried_at)) if is_fresh(tried_at) => return Ok(value),
@@ -59,7 +58,7 @@ impl<T> Cached<T> {
             Some((value, tried_at)) if is_fresh(tried_at) => return Ok(value),
             known => known,
         };
-        match (load.await, known) {
+        match (load().await, known) {
             (Ok(value), _) => Ok(self.keep(Arc::new(value), now)),
             (Err(_), Some((value, _))) => Ok(self.keep(value, now)),
             (Err(error), None) => Err(error),
@@ -97,18 +96,18 @@ mod tests {
     #[tokio::test]
     async fn a_failed_reload_keeps_the_old_value_and_is_not_tried_again_at_once() {
         let cached = Cached::default();
-        assert!(cached.get(at(0), MAX_AGE, failing()).await.is_err());
-        assert_eq!(*cached.get(at(1), MAX_AGE, async { Ok(1) }).await.unwrap(), 1);
-        assert_eq!(*cached.get(at(400), MAX_AGE, failing()).await.unwrap(), 1);
-        assert_eq!(*cached.get(at(401), MAX_AGE, async { Ok(2) }).await.unwrap(), 1);
-        assert_eq!(*cached.get(at(800), MAX_AGE, async { Ok(2) }).await.unwrap(), 2);
+        assert!(cached.get(at(0), MAX_AGE, failing).await.is_err());
+        assert_eq!(*cached.get(at(1), MAX_AGE, async || Ok(1)).await.unwrap(), 1);
+        assert_eq!(*cached.get(at(400), MAX_AGE, failing).await.unwrap(), 1);
+        assert_eq!(*cached.get(at(401), MAX_AGE, async || Ok(2)).await.unwrap(), 1);
+        assert_eq!(*cached.get(at(800), MAX_AGE, async || Ok(2)).await.unwrap(), 2);
     }
 
     #[tokio::test]
     async fn who_misses_something_has_it_read_again_every_ten_seconds_at_most() {
         let cached = Cached::default();
         for (second, loaded, seen) in [(0, 1, 1), (10, 2, 1), (11, 3, 3), (21, 4, 3), (22, 5, 5)] {
-            assert_eq!(*cached.get(at(second), MIN_AGE, async { Ok(loaded) }).await.unwrap(), seen, "{second}");
+            assert_eq!(*cached.get(at(second), MIN_AGE, async || Ok(loaded)).await.unwrap(), seen, "{second}");
         }
     }
 
@@ -119,11 +118,11 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
             Ok(loads.fetch_add(1, Ordering::SeqCst) + 1)
         };
-        let first = tokio::join!(cached.get(at(0), MAX_AGE, slow()), cached.get(at(0), MAX_AGE, slow()));
+        let first = tokio::join!(cached.get(at(0), MAX_AGE, slow), cached.get(at(0), MAX_AGE, slow));
         assert_eq!((*first.0.unwrap(), *first.1.unwrap()), (1, 1), "nothing to go on with: the second waits");
-        let aged = tokio::join!(cached.get(at(400), MAX_AGE, slow()), cached.get(at(400), MAX_AGE, slow()));
+        let aged = tokio::join!(cached.get(at(400), MAX_AGE, slow), cached.get(at(400), MAX_AGE, slow));
         assert_eq!((*aged.0.unwrap(), *aged.1.unwrap()), (2, 1));
-        let missed = tokio::join!(cached.get(at(800), MAX_AGE, slow()), cached.get(at(800), MIN_AGE, slow()));
+        let missed = tokio::join!(cached.get(at(800), MAX_AGE, slow), cached.get(at(800), MIN_AGE, slow));
         assert_eq!((*missed.0.unwrap(), *missed.1.unwrap()), (3, 3));
     }
 }

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, SecretSource};
@@ -141,7 +143,11 @@ impl KeySetSecret {
                 let set = KeySet::from_json(&text);
                 set.map(Some).map_err(|_| Error::Internal("the pending version is not the JSON of a key set"))
             }
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(None),
+            Err(error)
+                if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(unavailable("GetSecretValue", &error)),
         }
     }
@@ -160,9 +166,10 @@ impl KeySetSecret {
     /// [`Error::Conflict`] if somebody else has put something in its place: the token of a version's successor is a
     /// function of that version, so there is one.
     pub async fn succeed(&self, former: &str, set: &KeySet) -> Result<()> {
-        let token = digest(&SHA256, format!("successor of {former}").as_bytes());
-        let token: String = token.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        self.put(&token, set, CURRENT).await
+        let digest = digest(&SHA256, format!("successor of {former}").as_bytes());
+        let Some(&bytes) = digest.as_ref().first_chunk() else { return Err(Error::Internal("a digest is too short")) };
+        let token = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+        self.put(&token.to_string(), set, CURRENT).await
     }
 
     /// Lets functions read version `token` in place of version `former`.
@@ -186,7 +193,7 @@ impl KeySetSecret {
         let put = self.client.put_secret_value().secret_id(&self.id).client_request_token(token);
         match put.secret_string(set.to_json().as_str()).version_stages(stage).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_exists_exception()) => {
+            Err(error) if error.as_service_error().is_some_and(PutSecretValueError::is_resource_exists_exception) => {
                 Err(Error::Conflict)
             }
             Err(error) => Err(unavailable("PutSecretValue", &error)),

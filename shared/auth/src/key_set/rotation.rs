@@ -34,11 +34,11 @@ impl Schedule {
     /// come from caches that each were five minutes old: a client's or a proxy's (`max-age`), the CDN's, the function's.
     pub const KNOWN_FOR: Duration = Duration::from_mins(120 + 5 + 5 + 5);
     /// How long a rotation may take from making a key to publishing it. One that takes longer is given up.
-    pub const PUBLISHED_WITHIN: Duration = Duration::from_mins(60);
+    pub const PUBLISHED_WITHIN: Duration = Duration::from_hours(1);
     /// How old a function's set may be: a new set has to be current for that long before its keys are used.
     pub const RELOAD: Duration = Duration::from_mins(5);
     /// The longest life of an access token, a verifier's leeway, and as much again as a function's set may be old.
-    const VERIFIED_FOR: Duration = Duration::from_secs(3600 + 60 + 300);
+    const VERIFIED_FOR: Duration = Duration::from_mins(60 + 1 + 5);
 
     pub fn new(lifetimes: Lifetimes) -> Self {
         Self { refresh_idle: lifetimes.refresh_idle }
@@ -115,8 +115,8 @@ impl KeySet {
         let claims = probe(&published.issuer, now);
         for key in &self.signing {
             let token = sign(&claims, key)?;
-            let verified = verifier.verify(token.expose(), &claims.aud, now);
-            verified.map_err(|_| Error::Internal("what is published does not verify what the set signs"))?;
+            let outcome = verifier.verify(token.expose(), &claims.aud, now);
+            outcome.map_err(|_| Error::Internal("what is published does not verify what the set signs"))?;
         }
         for key in &self.mac {
             let token = RefreshToken::first(UserId(Uuid::nil()), SessionId(Uuid::nil()), key, [0; 16]);
