@@ -15,7 +15,7 @@ use crate::RotateKeys;
 pub async fn answer(function: &RotateKeys, event: &Value) -> Result<Value, Error> {
     let url = event["ResponseURL"].as_str().and_then(|text| CallbackUrl::parse(&function.app, text));
     let url = url.ok_or(Error::Internal("the event brings no address for an answer"))?;
-    let outcome = tokio::time::timeout(PATIENCE, deploy(function, event)).await;
+    let outcome = tokio::time::timeout(PATIENCE, persistently(function, event)).await;
     let outcome = outcome.unwrap_or(Err(Error::Internal("the keys took too long")));
     let mut answer = json!({
         "Status": "SUCCESS",
@@ -35,6 +35,20 @@ pub async fn answer(function: &RotateKeys, event: &Value) -> Result<Value, Error
 
 /// Less than the function's own time by what the answer may take.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// In a first deployment the role is seconds old, and AWS may not know it everywhere yet.
+async fn persistently(function: &RotateKeys, event: &Value) -> Result<(), Error> {
+    for pause in PAUSES {
+        match deploy(function, event).await {
+            Err(Error::Unavailable { .. }) => tokio::time::sleep(pause).await,
+            outcome => return outcome,
+        }
+    }
+    deploy(function, event).await
+}
+
+/// Before each further try.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10)];
 
 async fn deploy(function: &RotateKeys, event: &Value) -> Result<(), Error> {
     match event["RequestType"].as_str() {

@@ -25,12 +25,6 @@ enum Revoke {
 /// Replaces what is revoked. After a crash, run it again: it starts afresh.
 pub async fn replace(function: &RotateKeys, request: Request) -> Result<Value, Error> {
     let RotateKeys { app, secret } = function;
-    let versions = secret.versions().await?;
-    // A rotation under way would bring the revoked keys back.
-    if let Some(pending) = versions.pending().filter(|&pending| !versions.is_current(pending)) {
-        secret.abandon(pending).await?;
-        app.log.write(&Event::new("rotation_given_up").alarming());
-    }
     let what = match request.revoke {
         Revoke::Signing => Revocation::Signing,
         Revoke::SigningKey(kid) => Revocation::SigningKey(kid),
@@ -44,6 +38,12 @@ pub async fn replace(function: &RotateKeys, request: Request) -> Result<Value, E
         return Err(Error::NoKeySet);
     }
     let next = current.revoked(&what, now, &app.random)?.after(&published);
+    let versions = secret.versions().await?;
+    // A rotation under way would bring the revoked keys back.
+    if let Some(pending) = versions.pending().filter(|&pending| !versions.is_current(pending)) {
+        secret.abandon(pending).await?;
+        app.log.write(&Event::new("rotation_given_up").alarming());
+    }
     // Put aside, published, made current, in this order: a crash in between loses neither half.
     let token = app.random.uuid(now)?.to_string();
     secret.put_pending(&token, &next).await?;

@@ -1,17 +1,17 @@
 //! Makes, publishes and replaces the keys. No other function may write the secret or the `KEYSET` item.
 //!
-//! **CloudFormation** calls it on each deployment that changes issuer or origins ([`deployment`]):
+//! **CloudFormation** calls it on each deployment that changes issuer or origins (`deployment.rs`):
 //! 1. Read the secret. If it holds no keys yet, make the first ones, in use at once.
 //! 2. Publish their public half, with issuer and origins.
 //! 3. Answer at the address that the event brings, whatever happened.
 //!
-//! **Secrets Manager** calls it four times a rotation ([`rotation`]); every step may come again, after a crash too:
+//! **Secrets Manager** calls it four times a rotation (`rotation.rs`); every step may come again, after a crash too:
 //! 1. `createSecret`: put the rotated set aside as `AWSPENDING`. Its new keys are in use hours later.
 //! 2. `setSecret`: publish its public half, so that every verifier knows it by then.
 //! 3. `testSecret`: sign with it, verify with what is published.
 //! 4. `finishSecret`: make it `AWSCURRENT`, which functions read within five minutes.
 //!
-//! **An operator** calls it when keys are in other hands ([`emergency`]): the same four steps at once, with keys that are
+//! **An operator** calls it when keys are in other hands (`emergency.rs`): the same four steps at once, with keys that are
 //! in use at once.
 
 mod deployment;

@@ -56,16 +56,8 @@ impl Callback {
 }
 
 fn event(request: &str, url: &str) -> Value {
-    let mut event = json!({
-        "RequestType": request,
-        "ResponseURL": url,
-        "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/vestibule-dev/guid",
-        "RequestId": "unique",
-        "ResourceType": "Custom::KeySet",
-        "LogicalResourceId": "KeySet",
-        "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:rotate-keys",
-        "ResourceProperties": { "Issuer": ISSUER, "Origins": ["https://app.example.com"], "ServiceToken": "arn" },
-    });
+    let mut event = common::event("deployment");
+    (event["RequestType"], event["ResponseURL"]) = (json!(request), json!(url));
     if request != "Create" {
         event["PhysicalResourceId"] = json!("key-set");
     }
@@ -190,6 +182,17 @@ async fn what_fails_is_answered_with_a_reason_and_without_a_secret() {
     let answer = answered(&deployed, "Rename", |_| {}).await;
     assert_eq!(answer["Status"], "FAILED");
     assert!(deployed.current().is_empty() && deployed.test.item("KEYSET", "PUBLIC").await.is_null());
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_at_first_is_asked_again() {
+    let deployed = Deployed::fresh().await;
+    // As many tries as the SDK makes for one call.
+    for _ in 0..4 {
+        deployed.test.wire.fail_next("UpdateItem", auth_testing::Fault::ServerError);
+    }
+    assert_eq!(answered(&deployed, "Create", |_| {}).await["Status"], "SUCCESS");
+    assert_eq!(deployed.events("keys_created"), 1);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ async fn revoked_keys_are_gone_at_once_and_a_rotation_under_way_does_not_bring_t
     deployed.step(TOKEN, "createSecret").await.unwrap();
     deployed.step(TOKEN, "setSecret").await.unwrap();
 
-    let answer = deployed.function.handle(json!({ "Revoke": "all" })).await.unwrap();
+    let answer = deployed.function.handle(common::event("emergency")).await.unwrap();
     let (current, published) = (deployed.current(), deployed.published().await);
     assert_eq!(answer, json!({ "version": 3, "signing_key": current.signing_key_id(now) }));
     assert!(!published.jwks.contains(&stolen));
@@ -42,9 +42,11 @@ async fn signing_keys_and_mac_keys_are_revoked_apart() {
     assert_ne!(deployed.current().signing_key_id(now), Some(kid.as_str()));
     assert_eq!(deployed.current().mac_key(now).unwrap().id, mac);
     deployed.function.handle(json!({ "Revoke": "signing" })).await.unwrap();
+    deployed.secrets.rotate(TOKEN).unwrap();
     for unknown in [json!("everything"), json!({ "signing_key": "?" }), json!(1)] {
         assert!(deployed.function.handle(json!({ "Revoke": unknown })).await.is_err());
     }
+    assert_eq!(deployed.secrets.stages(TOKEN), ["AWSPENDING"], "no rotation is given up for a slip of the hand");
     deployed.current().prove(&deployed.published().await, now).unwrap();
 }
 

@@ -13,6 +13,12 @@ pub const TOKEN: &str = "11111111-1111-4111-8111-111111111111";
 pub const OTHER_TOKEN: &str = "22222222-2222-4222-8222-222222222222";
 pub const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
+/// `events/rotate-keys-<name>.json`.
+pub fn event(name: &str) -> Value {
+    let path = format!("{}/../../events/rotate-keys-{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
 pub struct Deployed {
     pub test: TestApp,
     pub secrets: SecretsManager,
@@ -47,7 +53,8 @@ impl Deployed {
     }
 
     pub async fn step(&self, token: &str, step: &str) -> Result<Value, auth::Error> {
-        let event = json!({ "SecretId": SecretsManager::SECRET_ID, "ClientRequestToken": token, "Step": step });
+        let mut event = event("rotation");
+        (event["ClientRequestToken"], event["Step"]) = (json!(token), json!(step));
         self.function.handle(event).await
     }
 

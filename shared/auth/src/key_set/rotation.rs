@@ -106,14 +106,16 @@ impl KeySet {
         times.min().map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)))
     }
 
-    /// Signs with every key and verifies with what is published; seals with every MAC key and opens.
+    /// Signs with every key that signs now or will, and verifies with what is published; seals with every MAC key and
+    /// opens. A key that was superseded signs nothing, and what is published may be a rotation ahead.
     ///
     /// # Errors
     /// [`Error::Internal`] if the two don't belong together.
     pub fn prove(&self, published: &PublicKeySet, now: Timestamp) -> Result<()> {
         let verifier = Verifier::new(published)?;
         let claims = probe(&published.issuer, now);
-        for key in &self.signing {
+        let first = self.signing_key(now).ok_or(Error::NoKeySet)?.sign_from;
+        for key in self.signing.iter().filter(|key| key.sign_from >= first) {
             let token = sign(&claims, key)?;
             let outcome = verifier.verify(token.expose(), &claims.aud, now);
             outcome.map_err(|_| Error::Internal("what is published does not verify what the set signs"))?;
@@ -123,7 +125,7 @@ impl KeySet {
             let opened = RefreshToken::open(&token.seal(key), &self.mac);
             opened.ok_or(Error::Internal("the set does not open what it mints"))?;
         }
-        if self.is_empty() { Err(Error::NoKeySet) } else { Ok(()) }
+        self.mac_key(now).map(drop).ok_or(Error::NoKeySet)
     }
 
     fn filled(&self, now: Timestamp, random: &Random) -> Result<Self> {

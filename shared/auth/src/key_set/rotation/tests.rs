@@ -108,6 +108,15 @@ fn a_set_is_proven_by_what_is_published_of_it_and_by_nothing_else() {
 }
 
 #[test]
+fn what_is_published_may_be_a_rotation_ahead() {
+    let current = rotated(&first(), START);
+    let now = after(30 * 86_400);
+    let ahead = rotated(&current, now).published(ISSUER, &[]);
+    assert!(!ahead.jwks.contains(&kids(&current)[0]), "the spent key is gone");
+    current.prove(&ahead, now).unwrap();
+}
+
+#[test]
 fn versions_grow_beyond_a_rotation_that_was_given_up() {
     let set = first();
     let given_up = rotated(&set, after(1)).published(ISSUER, &[]);
@@ -136,6 +145,7 @@ fn history(rotations: &[(u32, u16, u16)]) -> Vec<Change> {
         let first_use = set.first_use(last).unwrap_or(current_at.plus(Duration::from_hours(9)));
         now = current_at;
         if first_use < published_at.plus(Schedule::KNOWN_FOR) || first_use < current_at.plus(Schedule::RELOAD) {
+            assert!(publishing > 3599 || finishing > 7799, "a rotation in time was given up");
             continue;
         }
         changes.push(Change { published_at, current_at, set });
@@ -155,12 +165,19 @@ fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_millis(at.millis() - i64::try_from(by.as_millis()).unwrap())
 }
 
+const FIVE_MINUTES: Duration = Duration::from_mins(5);
+
+/// Between two rotations, in seconds: weeks, or about as long as it takes a key to come into use.
+fn pause() -> impl Strategy<Value = u32> {
+    prop_oneof![0..4_000_000_u32, 1_200_000..1_250_000_u32, 9_000..17_000_u32]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn nobody_notices_a_rotation(
-        rotations in proptest::collection::vec((0..4_000_000_u32, 0..5000_u16, 0..10_000_u16), 1..6),
+        rotations in proptest::collection::vec((pause(), 0..5000_u16, 0..10_000_u16), 1..6),
         offsets in proptest::collection::vec(-20_000..20_000_i64, 8),
     ) {
         let changes = history(&rotations);
@@ -175,18 +192,18 @@ proptest! {
         });
         for now in moments.filter(|&at| at >= START) {
             // A function may have read its set up to five minutes ago.
-            for read_at in [now, earlier(now, Schedule::RELOAD)] {
+            for read_at in [now, earlier(now, FIVE_MINUTES)] {
                 let set = current(&changes, read_at);
                 let Some(key) = set.signing_key(now) else { panic!("nothing signs at {now:?}") };
                 prop_assert_eq!(set.signing_key_id(now), current(&changes, now).signing_key_id(now), "one key signs");
                 // Its tokens verify with any JWKS from two hours before the signature to their end.
-                for fetched_at in [earlier(now, Schedule::KNOWN_FOR), now, now.plus(Duration::from_mins(61))] {
+                for fetched_at in [earlier(now, Duration::from_mins(135)), now, now.plus(Duration::from_mins(61))] {
                     let known = published(&changes, fetched_at);
                     prop_assert!(known.signing.iter().any(|known| known.kid == key.kid), "{now:?} {fetched_at:?}");
                 }
                 let Some(mac) = set.mac_key(now) else { panic!("nothing mints at {now:?}") };
                 // Whoever reads it, with a set as old as may be, to the last moment.
-                for opened_at in [earlier(now, Schedule::RELOAD), now, now.plus(idle)] {
+                for opened_at in [earlier(now, FIVE_MINUTES), now, now.plus(idle)] {
                     let known = current(&changes, opened_at);
                     prop_assert!(known.mac_key_by_id(mac.id).is_some(), "{now:?} {opened_at:?}");
                 }
