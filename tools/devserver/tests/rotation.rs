@@ -10,7 +10,7 @@ use auth::{App, Config, KeySetSecret, PublicKeySet, Schedule, Signer, Timestamp,
 use auth_testing::{PASSWORD, SecretsManager, TestApp};
 use axum::Router;
 use rotate_keys::RotateKeys;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
 /// What was published from when on.
@@ -34,37 +34,36 @@ impl Fleet {
         let test = TestApp::new(|_| Router::new()).await;
         let secrets = SecretsManager::open(&test.keys.to_json()).await;
         secrets.turn_rotation_on();
-        let app = || {
-            let config = Config::local(test.wire.endpoint(), test.wire.table());
-            let config = config.with_secret(secrets.endpoint(), SecretsManager::SECRET_ID);
-            App::with(config, test.clock.clone(), test.random.clone(), test.log.clone())
-        };
-        let rotating = app();
+        let rotating = app(&test, &secrets);
         let secret = KeySetSecret::open(&rotating).unwrap();
-        let mut fleet = Vec::new();
-        for _ in 0..instances {
-            let app = app();
-            let signer = Signer::load(&app).await.unwrap();
-            let hasher = test.hasher.clone();
-            let router = Router::new()
-                .merge(login::router(login::Login { app: app.clone(), hasher, signer: signer.clone() }))
-                .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
-                .merge(profile::router(profile::Profile { app: app.clone() }));
-            let mut instance = test.clone();
-            (instance.app, instance.signer) = (app, signer);
-            fleet.push(instance.mount(router));
-        }
         let history = Mutex::new(vec![(test.clock.now(), test.app.store.key_set().await.unwrap())]);
-        Self {
+        let mut fleet = Self {
             test,
             secrets,
             rotate_keys: RotateKeys { app: rotating, secret },
-            instances: fleet,
+            instances: Vec::new(),
             history,
             time: RwLock::default(),
             is_over: AtomicBool::new(false),
             under_new_keys: AtomicUsize::new(0),
+        };
+        for _ in 0..instances {
+            fleet.instances.push(fleet.instance().await);
         }
+        fleet
+    }
+
+    /// One of each function, with key sets of its own that it reads now.
+    async fn instance(&self) -> TestApp {
+        let app = app(&self.test, &self.secrets);
+        let (signer, hasher) = (Signer::load(&app).await.unwrap(), self.test.hasher.clone());
+        let router = Router::new()
+            .merge(login::router(login::Login { app: app.clone(), hasher, signer: signer.clone() }))
+            .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
+            .merge(profile::router(profile::Profile { app: app.clone() }));
+        let mut instance = self.test.clone();
+        (instance.app, instance.signer) = (app, signer);
+        instance.mount(router)
     }
 
     /// Signs in, then refreshes and reads the profile, each time somewhere else, until it is over.
@@ -128,6 +127,25 @@ impl Fleet {
     }
 }
 
+fn app(test: &TestApp, secrets: &SecretsManager) -> App {
+    let config = Config::local(test.wire.endpoint(), test.wire.table());
+    let config = config.with_secret(secrets.endpoint(), SecretsManager::SECRET_ID);
+    App::with(config, test.clock.clone(), test.random.clone(), test.log.clone())
+}
+
+/// Signs in there; the refresh token.
+async fn sign_in(instance: &TestApp) -> Value {
+    let answer = instance.post("/auth/login", json!({ "username": "ada", "password": PASSWORD })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.body["refresh_token"].clone()
+}
+
+async fn refresh(instance: &TestApp, token: &Value) -> Value {
+    let answer = instance.post("/auth/refresh", json!({ "refresh_token": token })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.body["refresh_token"].clone()
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap()
 }
@@ -167,4 +185,35 @@ async fn eight_clients_notice_nothing_of_two_rotations() {
     for alarm in ["reuse_detected", "foreign_lineage", "\"level\":\"error\""] {
         assert!(!lines.contains(alarm), "{alarm}");
     }
+}
+
+#[tokio::test]
+async fn a_token_under_a_mac_key_that_an_instance_has_not_read_makes_it_read_again() {
+    let fleet = Fleet::new(1).await;
+    fleet.test.seed_user("ada").await;
+    let old = sign_in(&fleet.instances[0]).await;
+    fleet.rotate_keys.handle(json!({ "Revoke": "mac" })).await.unwrap();
+    let newer = fleet.instance().await;
+    let token = sign_in(&newer).await;
+    fleet.advance(Duration::from_secs(11)).await;
+    refresh(&fleet.instances[0], &token).await;
+    // And what was revoked is revoked there too, from then on.
+    let answer = fleet.instances[0].post("/auth/refresh", json!({ "refresh_token": old })).await;
+    assert_eq!((answer.status, answer.code()), (401, "invalid_refresh_token"));
+}
+
+#[tokio::test]
+async fn a_retry_at_an_instance_that_could_not_read_the_new_set_gets_the_same_successor() {
+    let fleet = Fleet::new(1).await;
+    fleet.test.seed_user("ada").await;
+    let token = sign_in(&fleet.instances[0]).await;
+    fleet.rotate("11111111-1111-4111-8111-111111111111").await;
+    fleet.advance(Duration::from_hours(4)).await;
+    // Secrets Manager does not answer: the instance goes on with what it has.
+    fleet.secrets.stop_at(0, false);
+    sign_in(&fleet.instances[0]).await;
+    assert!(fleet.secrets.was_stopped());
+    let successor = refresh(&fleet.instance().await, &token).await;
+    fleet.advance(Duration::from_secs(11)).await;
+    assert_eq!(refresh(&fleet.instances[0], &token).await, successor);
 }
