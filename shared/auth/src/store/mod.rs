@@ -5,6 +5,7 @@
 
 mod accounts;
 mod item;
+mod operators;
 pub(crate) mod sdk;
 mod sessions;
 
@@ -17,6 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 pub use accounts::Account;
 use item::{Attributes, Item, key};
+pub use operators::UserPage;
 pub use sessions::Rotation;
 
 use crate::{Config, Error, PublicKeySet, Result, UserId};
