@@ -244,6 +244,33 @@ async fn all_users_are_listed_page_by_page_and_only_the_index_is_scanned() {
     assert!(matches!(answer, Err(Error::Invalid(_))), "{answer:?}");
 }
 
+#[tokio::test]
+async fn what_operators_do_costs_what_the_data_model_says() {
+    let app = app().await;
+    let user = app.seed_user("ada").await;
+    let (session, _) = app.seed_session(&user).await;
+    let store = &app.app.store;
+    let spent = || {
+        let calls = app.wire.take_calls();
+        let sum = |units: fn(&auth_testing::Call) -> f64| calls.iter().map(units).sum::<f64>();
+        (calls.len(), sum(|call| call.read_units), sum(|call| call.write_units), sum(|call| call.gsi_write_units))
+    };
+    store.account_by_email(&user.email).await.unwrap();
+    assert_eq!(spent(), (2, 2.5, 0.0, 0.0));
+    store.users_page(50, None).await.unwrap();
+    assert_eq!(spent(), (2, 1.5, 0.0, 0.0));
+    store.sessions_of(user.id).await.unwrap();
+    assert_eq!(spent(), (1, 1.0, 0.0, 0.0));
+    store.roles_set(user.id, &[Role::parse("admin").unwrap()]).await.unwrap();
+    assert_eq!(spent(), (1, 0.0, 4.0, 0.0));
+    store.sessions_revoke_all(&user, Some(&session)).await.unwrap();
+    assert_eq!(spent(), (1, 0.0, 6.0, 0.0));
+    let user = store.account(user.id).await.unwrap().unwrap().user;
+    app.wire.take_calls();
+    store.user_set_status(&user, Status::Disabled, NOW, write_id(&app)).await.unwrap();
+    assert_eq!(spent(), (1, 0.0, 4.0, 0.0));
+}
+
 fn write_id(app: &TestApp) -> uuid::Uuid {
     app.random.uuid(NOW).unwrap()
 }

@@ -171,8 +171,8 @@ impl fmt::Display for RolesSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "The roles of {}: {}.\nThey appear in the next access token, at the next refresh or sign-in. Tokens issued \
-             before keep the old ones until they expire; to be sure of it, wait that long after `users revoke`.",
+            "The roles of {}: {}.\nThey appear in the next access token, at the next refresh or sign-in. Access tokens \
+             issued before keep the old ones until they expire.",
             self.user_id,
             role_list(&self.roles)
         )
