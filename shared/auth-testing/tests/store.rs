@@ -180,6 +180,10 @@ async fn an_account_is_found_by_the_indexes_and_then_read_consistently() {
     assert_eq!(app.operations(), ["Query", "BatchGetItem"]);
     assert_eq!(app.app.store.account_by_username(&username).await.unwrap().unwrap().user.id, user.id);
     assert!(app.app.store.account_by_username(&Username::parse("bob").unwrap()).await.unwrap().is_none());
+    // As while an address changes hands: the index still names the one who gave it up.
+    let old = app.seed_user("bob").await;
+    app.update(&format!("USER#{}", old.id), "USER", "email_key", user.email.key()).await;
+    assert_eq!(app.app.store.account_by_email(&email).await.unwrap().unwrap().user.id, user.id);
 }
 
 #[tokio::test]

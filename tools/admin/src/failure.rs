@@ -27,6 +27,10 @@ pub enum Failure {
     PasswordsDiffer,
     #[error("can't write to the terminal or pipe")]
     Output,
+    #[error("there is no such table in this account and region")]
+    NoSuchTable,
+    #[error("these credentials have no permission for {0}; tools/admin/README.md has the policy")]
+    NotPermitted(&'static str),
     /// Before anything was asked of the table.
     #[error("{0}")]
     NotConnected(String),
@@ -48,7 +52,11 @@ impl From<Error> for Failure {
                 Some(fault) => Self::Refused(fault.invalid.detail),
                 None => Self::Internal("a refusal without a reason".to_owned()),
             },
-            unavailable @ Error::Unavailable { .. } => Self::Unavailable(unavailable.to_string()),
+            Error::Unavailable { operation, code } => match code.as_ref() {
+                "ResourceNotFoundException" => Self::NoSuchTable,
+                "AccessDeniedException" => Self::NotPermitted(operation),
+                code => Self::Unavailable(format!("{operation}: {code}")),
+            },
             other => Self::Internal(other.to_string()),
         }
     }

@@ -23,28 +23,36 @@ impl Store {
     /// The account under an e-mail address, found by the index: one that was registered or changed a moment ago may be
     /// missing.
     pub async fn account_by_email(&self, email: &Email) -> Result<Option<Account>> {
-        let account = self.indexed(EMAIL_INDEX, "email_key", email.key()).await?;
-        Ok(account.filter(|account| account.user.email.key() == email.key()))
+        self.indexed(EMAIL_INDEX, "email_key", email.key(), |user| user.email.key()).await
     }
 
     /// The account under a username, found by the index, as [`Store::account_by_email`] is.
     pub async fn account_by_username(&self, username: &Username) -> Result<Option<Account>> {
-        let account = self.indexed("username-index", "username_key", username.key()).await?;
-        Ok(account.filter(|account| account.user.username.key() == username.key()))
+        self.indexed("username-index", "username_key", username.key(), |user| user.username.key()).await
     }
 
-    async fn indexed(&self, index: &str, attribute: &str, value: &str) -> Result<Option<Account>> {
+    async fn indexed(
+        &self,
+        index: &str,
+        attribute: &str,
+        value: &str,
+        of_user: fn(&User) -> &str,
+    ) -> Result<Option<Account>> {
         let query = self.client.query().table_name(&self.table).index_name(index);
         let query = query
             .key_condition_expression("#key = :value")
             .expression_attribute_names("#key", attribute)
             .expression_attribute_values(":value", s(value));
         let answer = query.send().await.map_err(|error| unavailable("Query", &error))?;
-        // The index is behind the table, so what it names is read again, and the caller looks whether it still fits.
-        match answer.items().first() {
-            Some(item) => self.account(user_id(item)?).await,
-            None => Ok(None),
+        // The index is behind the table: while an address changes hands it may name two users, and only one still fits.
+        for item in answer.items() {
+            if let Some(account) = self.account(user_id(item)?).await?
+                && of_user(&account.user) == value
+            {
+                return Ok(Some(account));
+            }
         }
+        Ok(None)
     }
 
     /// At most `limit` users, 1 to 100, after those of an earlier page.

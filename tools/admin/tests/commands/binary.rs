@@ -98,6 +98,10 @@ async fn a_table_in_aws_is_reached_with_what_the_aws_configuration_says() {
 
     for (arguments, expected) in [
         (vec!["--table", table, "users", "list"], "admin: no AWS region is set"),
+        (
+            vec!["--table", "nowhere", "--profile", "ops", "users", "list"],
+            "admin: there is no such table in this account",
+        ),
         (vec!["--table", table, "--region", "eu-central-1", "users", "list"], "admin: no AWS credentials ("),
         (
             vec!["--table", table, "--profile", "nobody", "--region", "r", "users", "list"],
