@@ -1,11 +1,11 @@
 use std::fmt::Display;
 use std::io::{BufRead, Read as _, Write};
 
-use auth::Event;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Failure;
+use crate::audit::Audit;
 
 /// Where a command's result, its audit lines and its questions go.
 pub struct Console<'a> {
@@ -31,9 +31,9 @@ impl Console<'_> {
         }
     }
 
-    /// Writes the audit line of something done (docs/LOGGING.md): ids only.
-    pub fn audit(&mut self, event: &Event<'_>) -> Result<(), Failure> {
-        let line = serde_json::to_string(&Audited { event, actor: "operator" }).map_err(|_| Failure::Output)?;
+    /// Writes the audit line of something done.
+    pub fn audit(&mut self, audit: &Audit) -> Result<(), Failure> {
+        let line = serde_json::to_string(audit).map_err(|_| Failure::Output)?;
         writeln!(self.notes, "{line}").map_err(|_| Failure::Output)
     }
 
@@ -80,10 +80,3 @@ impl Console<'_> {
 
 /// More than any password that is not refused for its length.
 const PIPED_BYTES: usize = 8192;
-
-#[derive(Serialize)]
-struct Audited<'a> {
-    #[serde(flatten)]
-    event: &'a Event<'a>,
-    actor: &'static str,
-}

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use auth::{App, Event, KeySet, SecretSource, Timestamp};
+use auth::{App, KeySet, SecretSource, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::audit::Audit;
 use crate::view::cell;
 use crate::{Console, Failure};
 
@@ -33,7 +34,7 @@ pub async fn show(app: &App, console: &mut Console<'_>) -> Result<(), Failure> {
         origins: published.origins,
         keys: keys.collect(),
     };
-    console.audit(&Event::new("admin_keys_shown"))?;
+    console.audit(&Audit::new("admin_keys_shown"))?;
     console.show(&view)
 }
 

@@ -30,7 +30,7 @@ async fn a_superuser_is_an_administrator_who_can_sign_in() {
         session.audit(),
         [json!({
             "level": "info", "message": "event", "event": "admin_superuser_created",
-            "user_id": user["id"], "actor": "operator",
+            "actor": "operator", "subject": user["id"],
         })]
     );
     let answer = app.post("/auth/login", json!({ "username": "ada", "password": PASSWORD })).await;
@@ -93,7 +93,7 @@ async fn a_user_is_shown_by_id_address_or_name() {
     let session = run(&app, "users show ada", "", false).await;
     assert!(session.output.contains("email          ada@example.com (not verified)\n"), "{}", session.output);
     assert_eq!(session.audit()[0]["event"], "admin_user_shown");
-    assert_eq!(session.audit()[0]["user_id"], user.id.to_string());
+    assert_eq!(session.audit()[0]["subject"], user.id.to_string());
 }
 
 #[tokio::test]
