@@ -89,8 +89,10 @@ async fn no_credential_of_somebody_else_is_touched_and_no_ghost_is_left() {
     app.update(&credential, "CREDENTIAL", "user_id", "somebody-else").await;
     assert!(matches!(app.app.store.sessions_revoke_all(&user, None).await, Err(Error::Conflict)));
     assert_eq!(epochs(&app, &user).await, [json!(0), json!(0)]);
-    app.delete(&credential, "CREDENTIAL").await;
+    app.update(&credential, "CREDENTIAL", "user_id", user.id.to_string()).await;
     app.delete(&format!("USER#{}", user.id), "USER").await;
+    assert!(matches!(app.app.store.sessions_revoke_all(&user, None).await, Err(Error::Conflict)));
+    app.delete(&credential, "CREDENTIAL").await;
     assert!(matches!(app.app.store.sessions_revoke_all(&user, None).await, Err(Error::Conflict)));
     assert!(matches!(app.app.store.roles_set(user.id, &[]).await, Err(Error::Conflict)));
     assert_eq!(epochs(&app, &user).await, [Value::Null, Value::Null]);

@@ -89,6 +89,18 @@ impl Config {
         Self::read(&std::env::vars().collect())
     }
 
+    /// A configuration for an operator's tool, which finds region, credentials and endpoint by means of its own. No
+    /// endpoint is AWS's own.
+    pub fn operator(
+        table: &str,
+        region: &str,
+        credentials: SharedCredentialsProvider,
+        dynamodb_endpoint: Option<String>,
+    ) -> Self {
+        let aws = Aws { region: region.to_owned(), dynamodb_endpoint, secrets_endpoint: None, credentials };
+        Self { aws, ..Self::local("", table) }
+    }
+
     /// A configuration for an engine on this machine, with credentials that open nothing.
     pub fn local(dynamodb_endpoint: &str, table: &str) -> Self {
         Self {
@@ -113,18 +125,6 @@ impl Config {
                 ),
             },
         }
-    }
-
-    /// A configuration for an operator's tool, which finds region, credentials and endpoint by means of its own. No
-    /// endpoint is AWS's own.
-    pub fn operator(
-        table: &str,
-        region: &str,
-        credentials: SharedCredentialsProvider,
-        dynamodb_endpoint: Option<String>,
-    ) -> Self {
-        let aws = Aws { region: region.to_owned(), dynamodb_endpoint, secrets_endpoint: None, credentials };
-        Self { aws, ..Self::local("", table) }
     }
 
     fn read(variables: &HashMap<String, String>) -> Result<Self, ConfigError> {
