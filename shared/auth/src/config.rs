@@ -91,6 +91,19 @@ impl Config {
         Self::read(&std::env::vars().collect())
     }
 
+    /// A configuration for an operator's tool, which finds region, credentials and endpoint by means of its own. No
+    /// endpoint is AWS's own.
+    pub fn operator(
+        table: &str,
+        region: &str,
+        credentials: SharedCredentialsProvider,
+        dynamodb_endpoint: Option<String>,
+    ) -> Self {
+        let region = region.to_owned();
+        let aws = Aws { region, dynamodb_endpoint, secrets_endpoint: None, credentials, is_local: false };
+        Self { aws, ..Self::local("", table) }
+    }
+
     /// A configuration for an engine on this machine, with credentials that open nothing.
     pub fn local(dynamodb_endpoint: &str, table: &str) -> Self {
         Self {

@@ -3,8 +3,8 @@
 //! This crate knows neither HTTP nor Lambda. It offers nouns with verbs on them; the sequence of what happens on a
 //! login is told by the function (`functions/login/src/lib.rs`).
 //!
-//! Not offered: password reset, e-mail verification, throttling, roles administration (later issues), and a pluggable
-//! store: [`Store`] speaks DynamoDB and nothing else, because what guards the accounts *is* its condition expressions.
+//! Not offered: password reset, e-mail verification, throttling (later issues), and a pluggable store: [`Store`] speaks
+//! DynamoDB and nothing else, because what guards the accounts *is* its condition expressions.
 
 mod access_token;
 mod app;
@@ -43,6 +43,6 @@ pub use random::Random;
 pub use refresh_token::{MacKey, RefreshToken};
 pub use secret::{KeySetSecret, Versions};
 pub use session::{Presentation, Session, SessionId};
-pub use store::{Account, Rotation, Store};
+pub use store::{Account, Rotation, Store, UserPage};
 pub use user::{Change, ProfileChange, Role, Status, User, UserId};
 pub use username::Username;

@@ -4,6 +4,7 @@
 //! the same SDK. Only this differs: CORS is ours (in AWS it is the API's), and the key set is a file.
 
 mod keys;
+mod running;
 mod settings;
 
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use std::thread::available_parallelism;
 use auth::{App, Config, Hasher, Log, SecretSource, Signer};
 use axum::Router;
 use engine::Engine;
+use running::Running;
 use settings::Settings;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -62,8 +64,10 @@ async fn run() -> Result<(), String> {
     app.warm().await;
 
     let router = auth_http::edge(routers(&app).await?, &app).layer(auth_http::cors(&published.origins));
+    let running = Running::announce(&settings.data, &endpoint, TABLE)?;
     println!("{}", settings.banner());
     let served = axum::serve(listener, router).with_graceful_shutdown(interrupted()).await;
+    drop(running);
     drop(stop);
     for server in servers {
         let _ = server.await;

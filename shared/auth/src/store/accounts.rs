@@ -32,10 +32,15 @@ impl Store {
     /// # Errors
     /// [`Error::EmailTaken`], [`Error::UsernameTaken`].
     pub async fn user_create(&self, user: &User, hash: &PasswordHash) -> Result<()> {
+        self.transact(self.creation(user, hash)?).await
+    }
+
+    /// The writes of a new account.
+    pub(super) fn creation(&self, user: &User, hash: &PasswordHash) -> Result<Vec<(TransactWriteItem, Error)>> {
         let put = |item: Attributes| {
             Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression("attribute_not_exists(pk)")
         };
-        self.transact(vec![
+        Ok(vec![
             (
                 write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put, put(user_item(user)).build())?,
                 Error::Internal("user id collision"),
@@ -55,7 +60,6 @@ impl Store {
                 Error::UsernameTaken,
             ),
         ])
-        .await
     }
 
     pub async fn credential_by_email(&self, email: &Email) -> Result<Option<Credential>> {
@@ -178,7 +182,7 @@ impl Store {
     }
 
     /// All writes or none. Each is paired with the error that its failed condition means.
-    async fn transact(&self, writes: Vec<(TransactWriteItem, Error)>) -> Result<()> {
+    pub(super) async fn transact(&self, writes: Vec<(TransactWriteItem, Error)>) -> Result<()> {
         let (items, meanings): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         // The SDK draws a ClientRequestToken once per call and repeats it in its retries.
         let Err(error) = self.client.transact_write_items().set_transact_items(Some(items)).send().await else {
@@ -198,7 +202,7 @@ impl Store {
     }
 }
 
-fn write<T, E>(
+pub(super) fn write<T, E>(
     place: impl FnOnce(
         aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder,
         T,

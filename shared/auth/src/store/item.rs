@@ -153,6 +153,13 @@ pub fn read_roles(attributes: &Attributes) -> Result<Vec<Role>> {
     values.iter().map(|value| role(value).ok_or(Error::Internal("roles"))).collect()
 }
 
+pub fn roles_item(id: UserId, roles: &[Role]) -> Attributes {
+    let roles = roles.iter().map(|role| AttributeValue::S(role.as_str().to_owned())).collect();
+    let mut item = Item::new(super::roles_pk(id), "ROLES").build();
+    item.insert("roles".to_owned(), AttributeValue::L(roles));
+    item
+}
+
 pub fn credential_item(user: &User, hash: &PasswordHash) -> Attributes {
     Item::new(super::email_pk(user.email.key()), "CREDENTIAL")
         .s("user_id", user.id.to_string())

@@ -6,6 +6,7 @@
 mod accounts;
 mod item;
 mod key_set;
+mod operators;
 pub(crate) mod sdk;
 mod sessions;
 
@@ -18,6 +19,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 pub use accounts::Account;
 use item::Attributes;
+pub use operators::UserPage;
 pub use sessions::Rotation;
 
 use crate::{Config, Error, Result, UserId};
