@@ -1,3 +1,4 @@
+use auth::Event;
 use std::fmt::Display;
 use std::io::{BufRead, Read as _, Write};
 
@@ -5,7 +6,6 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Failure;
-use crate::audit::Audit;
 
 /// Where a command's result, its audit lines and its questions go.
 pub struct Console<'a> {
@@ -32,8 +32,8 @@ impl Console<'_> {
     }
 
     /// Writes the audit line of something done.
-    pub fn audit(&mut self, audit: &Audit) -> Result<(), Failure> {
-        let line = serde_json::to_string(audit).map_err(|_| Failure::Output)?;
+    pub fn audit(&mut self, event: Event<'_>) -> Result<(), Failure> {
+        let line = serde_json::to_string(&event.by("operator")).map_err(|_| Failure::Output)?;
         writeln!(self.notes, "{line}").map_err(|_| Failure::Output)
     }
 

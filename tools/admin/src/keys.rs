@@ -1,11 +1,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use auth::{App, KeySet, SecretSource, Timestamp};
+use auth::{App, Event, KeySet, SecretSource, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::audit::Audit;
 use crate::view::cell;
 use crate::{Console, Failure};
 
@@ -34,7 +33,7 @@ pub async fn show(app: &App, console: &mut Console<'_>) -> Result<(), Failure> {
         origins: published.origins,
         keys: keys.collect(),
     };
-    console.audit(&Audit::new("admin_keys_shown"))?;
+    console.audit(Event::new("admin_keys_shown"))?;
     console.show(&view)
 }
 

@@ -3,7 +3,6 @@
 //! A command reads what it is about, asks if it takes something away, writes under a condition on what was read, leaves
 //! an audit line on standard error, and prints its result on standard output.
 
-mod audit;
 mod cli;
 mod connect;
 mod console;

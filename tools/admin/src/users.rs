@@ -1,6 +1,7 @@
-use auth::{Account, App, Email, Hasher, Password, Role, Session, SessionId, Status, User, UserId, UserPage, Username};
+use auth::{
+    Account, App, Email, Event, Hasher, Password, Role, Session, SessionId, Status, User, UserId, UserPage, Username,
+};
 
-use crate::audit::Audit;
 use crate::view::{OneUser, Revoked, RolesSet, Sessions, StatusSet, Users, role_list};
 use crate::{Console, Failure, UsersCommand, Who};
 
@@ -32,25 +33,26 @@ async fn create_superuser(
     password_stdin: bool,
 ) -> Result<(), Failure> {
     let password = Password::parse_new(&console.new_password(password_stdin)?, app.config.password)?;
-    let hash = Hasher::new(app.config.hash, 1, app.random.clone()).hash(password).await?;
     let now = app.clock.now();
     let id = UserId::new(app.random.uuid(now)?);
     let user = User::new(id, email.clone(), username.clone(), now);
-    let roles = vec![Role::parse(SUPERUSER)?];
+    password.judge(&user.own_words())?;
+    let hash = Hasher::new(app.config.hash, 1, app.random.clone()).hash(password).await?;
+    let roles = vec![Role::parse(Role::ADMIN)?];
     app.store.user_create_with_roles(&user, &hash, &roles).await?;
-    console.audit(&Audit::new("admin_superuser_created").subject(id))?;
+    console.audit(Event::new("admin_superuser_created").subject(id))?;
     console.show(&OneUser::new(&Account { user, roles }))
 }
 
 async fn show(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(), Failure> {
     let account = account(app, who).await?;
-    console.audit(&Audit::new("admin_user_shown").subject(account.user.id))?;
+    console.audit(Event::new("admin_user_shown").subject(account.user.id))?;
     console.show(&OneUser::new(&account))
 }
 
 async fn list(app: &App, console: &mut Console<'_>, limit: u16, after: Option<&str>) -> Result<(), Failure> {
     let UserPage { users, next } = app.store.users_page(limit, after).await?;
-    console.audit(&Audit::new("admin_users_listed"))?;
+    console.audit(Event::new("admin_users_listed"))?;
     console.show(&Users::new(&users, next))
 }
 
@@ -58,14 +60,14 @@ async fn disable(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(), 
     let user = account(app, who).await?.user;
     console.confirm(&format!("Disable {}? Every session ends.", named(&user)))?;
     let epoch = set_status(app, &user, Status::Disabled).await?;
-    console.audit(&Audit::new("admin_user_disabled").subject(user.id))?;
+    console.audit(Event::new("admin_user_disabled").subject(user.id))?;
     console.show(&StatusSet::new(&user, Status::Disabled, epoch))
 }
 
 async fn enable(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(), Failure> {
     let user = account(app, who).await?.user;
     let epoch = set_status(app, &user, Status::Active).await?;
-    console.audit(&Audit::new("admin_user_enabled").subject(user.id))?;
+    console.audit(Event::new("admin_user_enabled").subject(user.id))?;
     console.show(&StatusSet::new(&user, Status::Active, epoch))
 }
 
@@ -82,14 +84,14 @@ async fn set_roles(app: &App, console: &mut Console<'_>, who: &Who, roles: &[Rol
     let (had, gets) = (role_list(&old), role_list(&roles));
     console.confirm(&format!("Replace the roles of {}? They are: {had}. They become: {gets}.", named(&user)))?;
     app.store.roles_set(user.id, &roles).await?;
-    console.audit(&Audit::new("admin_roles_set").subject(user.id))?;
+    console.audit(Event::new("admin_roles_set").subject(user.id))?;
     console.show(&RolesSet::new(&user, &roles))
 }
 
 async fn sessions(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(), Failure> {
     let account = account(app, who).await?;
     let sessions = app.store.sessions_of(account.user.id).await?;
-    console.audit(&Audit::new("admin_sessions_listed").subject(account.user.id))?;
+    console.audit(Event::new("admin_sessions_listed").subject(account.user.id))?;
     console.show(&Sessions::new(&account, &sessions, app.clock.now()))
 }
 
@@ -97,7 +99,7 @@ async fn revoke_all(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(
     let user = account(app, who).await?.user;
     console.confirm(&format!("End every session of {}?", named(&user)))?;
     let epoch = app.store.sessions_revoke_all(&user, None).await?;
-    console.audit(&Audit::new("admin_sessions_revoked").subject(user.id))?;
+    console.audit(Event::new("admin_sessions_revoked").subject(user.id))?;
     console.show(&Revoked::all(&user, epoch))
 }
 
@@ -109,12 +111,9 @@ async fn revoke_one(app: &App, console: &mut Console<'_>, who: &Who, id: Session
     }
     console.confirm(&format!("End session {id} of {}?", named(&user)))?;
     app.store.session_delete(user.id, id).await?;
-    console.audit(&Audit::new("admin_session_revoked").subject(user.id).session(id))?;
+    console.audit(Event::new("admin_session_revoked").subject(user.id).session(id))?;
     console.show(&Revoked::one(&user, id))
 }
-
-/// The role of whoever `create-superuser` makes.
-const SUPERUSER: &str = "admin";
 
 async fn account(app: &App, who: &Who) -> Result<Account, Failure> {
     let account = match who {

@@ -199,7 +199,8 @@ pub fn session_item(session: &Session) -> Attributes {
         .n("idle_expires_at", session.idle_expires_at.millis())
         .n("absolute_expires_at", session.absolute_expires_at.millis())
         .n("expires_at", ttl(session.absolute_expires_at))
-        .optional("client", session.client.as_deref());
+        .optional("client", session.client.as_deref())
+        .optional("network", session.network.as_deref());
     for (name, at) in ROTATED.iter().zip(session.rotated_at) {
         item = item.n(name, at.millis());
     }
@@ -226,6 +227,7 @@ pub fn read_session(attributes: &Attributes) -> Result<Session> {
         idle_expires_at: item.time("idle_expires_at")?,
         absolute_expires_at: item.time("absolute_expires_at")?,
         client: item.optional("client").map(str::to_owned),
+        network: item.optional("network").map(str::to_owned),
     })
 }
 

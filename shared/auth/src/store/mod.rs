@@ -9,6 +9,7 @@ mod key_set;
 mod operators;
 pub(crate) mod sdk;
 mod sessions;
+mod throttle;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,7 +21,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 pub use accounts::Account;
 use item::Attributes;
 pub use operators::UserPage;
-pub use sessions::Rotation;
+pub use sessions::{Ended, Rotation};
+pub(crate) use throttle::{Counter, Taken};
 
 use crate::{Config, Error, Result, UserId};
 

@@ -1,12 +1,22 @@
 //! Sessions.
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::builders::{TransactWriteItemBuilder, UpdateBuilder};
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Update};
 
 use super::accounts::write;
 use super::item::{ROTATED, key, read_session, session_item};
 use super::{Store, email_pk, n, s, session_pk, unavailable, user_pk};
 use crate::{Error, Lifetimes, RefreshToken, Result, Session, SessionId, Timestamp, User, UserId};
+
+/// What the end of a session came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Ended,
+    Gone,
+    /// A right MAC on a lineage that is not this session's: somebody has a MAC key.
+    ForeignLineage,
+}
 
 /// What a rotation came to.
 #[derive(Debug)]
@@ -52,10 +62,7 @@ impl Store {
             ))
             .expression_attribute_values(":g", n(token.generation))
             .expression_attribute_values(":next", n(token.generation.saturating_add(1)))
-            .expression_attribute_values(
-                ":lineage",
-                aws_sdk_dynamodb::types::AttributeValue::B(token.lineage_digest().to_vec().into()),
-            )
+            .expression_attribute_values(":lineage", AttributeValue::B(token.lineage_digest().to_vec().into()))
             .expression_attribute_values(":now", n(now.millis()))
             .expression_attribute_values(":key", n(mac_key_id))
             .expression_attribute_values(":idle", n(idle.millis()))
@@ -68,6 +75,26 @@ impl Store {
                     failed,
                 )) => failed.item().map_or(Ok(Rotation::Gone), |item| read_session(item).map(Rotation::Refused)),
                 _ => Err(unavailable("UpdateItem", &error)),
+            },
+        }
+    }
+
+    /// Ends the session of `token`, any generation of it, if the token descends from its sign-in.
+    pub async fn session_end(&self, token: &RefreshToken) -> Result<Ended> {
+        let lineage = AttributeValue::B(token.lineage_digest().to_vec().into());
+        let delete = self.client.delete_item().table_name(&self.table);
+        let delete = delete
+            .set_key(Some(key(session_pk(token.user_id), token.session_id.to_string())))
+            .condition_expression("lineage = :lineage")
+            .expression_attribute_values(":lineage", lineage)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match delete.send().await {
+            Ok(_) => Ok(Ended::Ended),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(if failed.item().is_some() { Ended::ForeignLineage } else { Ended::Gone })
+                }
+                _ => Err(unavailable("DeleteItem", &error)),
             },
         }
     }

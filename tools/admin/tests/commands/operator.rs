@@ -12,7 +12,12 @@ pub struct Session {
 
 pub async fn app() -> TestApp {
     TestApp::new(|test| {
-        login::router(login::Login { app: test.app.clone(), hasher: test.hasher.clone(), signer: test.signer.clone() })
+        login::router(login::Login {
+            app: test.app.clone(),
+            hasher: test.hasher.clone(),
+            signer: test.signer.clone(),
+            throttle: test.throttle.clone(),
+        })
     })
     .await
 }
