@@ -43,7 +43,7 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let route = request.extensions().get::<MatchedPath>().cloned();
     let has_authorization = request.headers().contains_key(AUTHORIZATION);
     let facts = RequestFacts { id: request_id(&request, &app), has_authorization };
-    let caller = app.caller(facts.id.clone(), network(&request));
+    let caller = app.caller(facts.id.clone(), network(&request, &app));
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(app.clone());
 
@@ -97,8 +97,15 @@ fn request_id(request: &Request, app: &App) -> String {
     app.random.uuid(app.clock.now()).map(|uuid| uuid.to_string()).unwrap_or_default()
 }
 
-/// API Gateway's word for where the request came from; locally the peer of the connection. No header has a say.
-fn network(request: &Request) -> Network {
+/// Where the request came from: API Gateway's word; locally the peer of the connection. A header has a say only where the
+/// request proves that it came through the distribution, whose address is all that the gateway sees then.
+fn network(request: &Request, app: &App) -> Network {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    if header(ORIGIN_PROOF).is_some_and(|proof| app.is_origin_proof(proof))
+        && let Some(address) = header(VIEWER_ADDRESS).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok())
+    {
+        return Network::of(address);
+    }
     let from_gateway = match request.extensions().get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
         _ => None,
@@ -107,6 +114,10 @@ fn network(request: &Request) -> Network {
     let address = address.or_else(|| request.extensions().get().map(|&Peer(address)| address));
     Network::of(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
 }
+
+/// Set by the distribution, over whatever the client sent under these names.
+const ORIGIN_PROOF: &str = "x-origin-proof";
+const VIEWER_ADDRESS: &str = "x-viewer-address";
 
 /// OWASP, REST security cheat sheet, "Security headers". Nothing here is a page, and most of it is personal: the few
 /// answers that may be stored say so themselves.

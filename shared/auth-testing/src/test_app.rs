@@ -138,6 +138,13 @@ impl TestApp {
 const JSON: (&str, &str) = ("content-type", "application/json");
 const CHEAP: HashParameters = HashParameters { memory_kib: 64, iterations: 1, parallelism: 1 };
 
+/// The document of a key set as a deployment behind a distribution has it.
+pub fn with_origin_proof(proof: &str) -> String {
+    let mut document: Value = serde_json::from_str(&shared_keys().to_json()).expect("JSON");
+    document["origin_proof"] = Value::from(proof);
+    document.to_string()
+}
+
 fn shared_keys() -> KeySet {
     static KEYS: OnceLock<KeySet> = OnceLock::new();
     KEYS.get_or_init(|| KeySet::generate(Algorithm::ES256, NOW, &Random::seeded(0)).expect("a key set")).clone()

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::access_token::sign;
@@ -112,6 +114,13 @@ impl App {
             published = self.published_since(MIN_AGE).await?;
         }
         published.verifier.verify(token, &self.config.audience, self.clock.now())
+    }
+
+    /// Whether this is what the distribution adds to each request that it passes on, compared in constant time. No where
+    /// there is no distribution, or while the key set could not be read yet.
+    pub fn is_origin_proof(&self, proof: &[u8]) -> bool {
+        let expected = self.published.peek().and_then(|published| published.keys.origin_proof_sha256);
+        expected.is_some_and(|expected| bool::from(digest(&SHA256, proof).as_ref().ct_eq(&expected)))
     }
 
     /// Who makes the request `request_id`. Asks nobody: where the key of pseudonyms could not be read yet, the audit trail
