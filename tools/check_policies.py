@@ -35,6 +35,7 @@ REVIEWED = {
         ("dynamodb:UpdateItem", "THROTTLE#login#*"),
         ("dynamodb:DeleteItem", "THROTTLE#login#*"),
         ("dynamodb:DeleteItem", "SESSION#*"),
+        ("dynamodb:Query", "SESSION#*"),
         ("secretsmanager:GetSecretValue", "PseudonymSecret"),
     },
     "RefreshFunction": {

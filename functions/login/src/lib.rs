@@ -8,12 +8,13 @@
 //!    user agree on the epoch. An unknown account takes the same calls, in the same order, and one hash.
 //! 5. Write the session, under the epoch that was read before the hash: whoever changed the password, disabled the
 //!    account or deleted it meanwhile has made this session void. End the session that the browser had before.
-//! 6. Forget the failed tries; replace a hash that is weaker than today's parameters.
+//! 6. Forget the failed tries; replace a hash that is weaker than today's parameters; now and then end the sessions that
+//!    are too many.
 //! 7. Answer the tokens; with cookie transport the refresh token is in the cookie alone, and the browser is known.
 
 use auth::{
     Account, App, Bucket, Caller, Credential, Device, Email, Ended, Error, Event, HashUpgrade, Hasher, Identifier,
-    Pass, Password, Signer, Status, Throttle, UserId, Username,
+    Pass, Password, Session, Signer, Status, Throttle, UserId, Username,
 };
 use auth_http::{Answer, Body, Faults, Field, Json, REQUIRED, Transport, Unknown, tokens_answer};
 use axum::extract::State;
@@ -72,6 +73,7 @@ async fn handle(
         let to = hasher.hash(attempt.password).await?;
         app.store.credential_upgrade(&credential, &HashUpgrade { from: credential.hash.clone(), to }).await;
     }
+    end_surplus(app, &account, &session).await;
     app.log.write(&Event::of("signed_in", &caller).user(account.user.id).session(session.id));
     let answer = tokens_answer(app, &tokens, attempt.transport, Some(&account))?;
     match attempt.transport {
@@ -134,6 +136,29 @@ async fn end_previous(app: &App, signer: &Signer, caller: &Caller, headers: &Hea
         app.log.write(&Event::of("session_revoked", caller).user(token.user_id).session(token.session_id));
     }
 }
+
+/// Ends what goes beyond [`MAX_SESSIONS`], those first that were not used for longest, and what is over anyway. One
+/// sign-in in sixteen looks: counting them at each would cost a read for every session there is. Failing, it leaves
+/// them to expire.
+async fn end_surplus(app: &App, account: &Account, session: &Session) {
+    if session.id.uuid().as_bytes()[15] % 16 != 0 {
+        return;
+    }
+    let (now, user_id) = (app.clock.now(), account.user.id);
+    let Ok(mut sessions) = app.store.sessions_of(user_id).await else { return };
+    sessions.sort_by_key(|session| {
+        let is_good = session.is_live(now) && account.honours(session.session_epoch);
+        std::cmp::Reverse((is_good, session.last_used_at))
+    });
+    let good = sessions.iter().filter(|s| s.is_live(now) && account.honours(s.session_epoch)).count();
+    for surplus in sessions.iter().skip(good.min(MAX_SESSIONS)) {
+        if app.store.session_delete(user_id, surplus.id).await.is_err() {
+            return;
+        }
+    }
+}
+
+const MAX_SESSIONS: usize = 50;
 
 #[derive(Deserialize)]
 struct Request {

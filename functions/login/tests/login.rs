@@ -155,6 +155,26 @@ async fn fifty_sign_ins_of_one_account_at_once_all_succeed() {
     assert_eq!(sessions.count(), 50);
 }
 
+#[tokio::test]
+async fn sessions_beyond_fifty_end_the_longest_unused_first() {
+    let app = app().await;
+    let user = app.seed_user("ada").await;
+    let (first, _) = app.seed_session(&user).await;
+    let (void, _) = app.seed_session(&user).await;
+    app.update(&format!("SESSION#{}", user.id), &void.id.to_string(), "session_epoch", 9).await;
+    let mut most = 0;
+    for _ in 0..150 {
+        app.clock.advance(std::time::Duration::from_mins(1));
+        assert_eq!(app.post("/auth/login", by_email()).await.status, 200);
+        most = most.max(app.app.store.sessions_of(user.id).await.unwrap().len());
+    }
+    let left = app.app.store.sessions_of(user.id).await.unwrap();
+    assert!((50..=120).contains(&most), "one sign-in in sixteen looks: {most}");
+    assert!(left.iter().all(|session| session.id != first.id && session.id != void.id));
+    let latest = left.iter().map(|session| session.created_at).max();
+    assert_eq!(latest, Some(app.clock.now()), "the one that was just opened stays");
+}
+
 /// Holds the sign-in open between reading the credential and writing the session, changes the account meanwhile, and
 /// says whether the session that comes of it is live.
 async fn session_is_live_after(change: impl AsyncFnOnce(&TestApp, &auth::User)) -> bool {
