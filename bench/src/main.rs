@@ -36,6 +36,9 @@ async fn main() -> ExitCode {
 
 /// Whether all bars are held.
 async fn run(task: &str) -> Result<bool, String> {
+    if task == bare_hash::FRESH {
+        return bare_hash::print_fresh().map(|()| true);
+    }
     let sections = match task {
         "start" => vec![start::measure().await?],
         "login-cpu" => vec![login_cpu::measure().await?],

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use auth::{
-    Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, Random, SecretSource,
-    Signer, User, UserId, Username,
+    Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, Pseudonyms, Random,
+    SecretSource, Signer, User, UserId, Username,
 };
 use engine::Engine;
 use serde_json::Value;
@@ -29,6 +29,9 @@ impl Stage {
         let keys = KeySet::generate(Algorithm::RS256, Clock::System.now(), &Random::System).map_err(text)?;
         let key_file = folder.path().join("keys.json");
         std::fs::write(&key_file, keys.to_json().as_bytes()).map_err(|error| error.to_string())?;
+        let pseudonyms = Pseudonyms::generate(&Random::System).map_err(text)?;
+        std::fs::write(folder.path().join("pseudonyms.key"), pseudonyms.as_bytes())
+            .map_err(|error| error.to_string())?;
         let mut config = Config::local(&endpoint, TABLE);
         config.key_set = Some(SecretSource::File(key_file));
         let app = App::connect(config, Log::memory());
@@ -38,11 +41,13 @@ impl Stage {
     }
 
     /// What template.yaml gives to a function, pointed at this stage.
-    pub fn environment(&self) -> [(&'static str, String); 3] {
+    pub fn environment(&self) -> [(&'static str, String); 4] {
+        let file = |name| self.folder.path().join(name).display().to_string();
         [
             ("TABLE_NAME", TABLE.to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.endpoint.clone()),
-            ("KEY_SET_FILE", self.folder.path().join("keys.json").display().to_string()),
+            ("KEY_SET_FILE", file("keys.json")),
+            ("PSEUDONYM_FILE", file("pseudonyms.key")),
         ]
     }
 
