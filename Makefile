@@ -1,5 +1,5 @@
 # Two commands do everything: `make run` and `make test`. The rest is for CI and for AWS.
-.PHONY: run test lint bench build deploy aws-tools lambda-watch sam-local
+.PHONY: run test lint bench admin build deploy aws-tools lambda-watch sam-local
 
 run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA)
 	cargo run --quiet --profile local --package devserver
@@ -21,6 +21,9 @@ bench: ## start-up, size, CPU of a login, load; rewrites bench/RESULTS.md
 	cargo build --release --locked --package profile
 	cargo build --profile local --locked --package devserver
 	cargo run --profile local --locked --package bench -- all
+
+admin: ## the operators' command line: make admin ARGS="--local users list"
+	@cargo run --quiet --profile local --package admin -- $(ARGS)
 
 build: ## every function as it is deployed
 	sam build

@@ -20,6 +20,8 @@ REVIEWED = {
         ("dynamodb:PutItem", "EMAIL#*"),
         ("dynamodb:PutItem", "USERNAME#*"),
         ("dynamodb:GetItem", "KEYSET"),
+        ("dynamodb:UpdateItem", "THROTTLE#register#*"),
+        ("secretsmanager:GetSecretValue", "PseudonymSecret"),
     },
     "LoginFunction": {
         ("dynamodb:GetItem", "EMAIL#*"),
@@ -30,6 +32,11 @@ REVIEWED = {
         ("dynamodb:PutItem", "SESSION#*"),
         ("dynamodb:UpdateItem", "EMAIL#*"),
         ("secretsmanager:GetSecretValue", "KeySetSecret"),
+        ("dynamodb:UpdateItem", "THROTTLE#login#*"),
+        ("dynamodb:DeleteItem", "THROTTLE#login#*"),
+        ("dynamodb:DeleteItem", "SESSION#*"),
+        ("dynamodb:Query", "SESSION#*"),
+        ("secretsmanager:GetSecretValue", "PseudonymSecret"),
     },
     "RefreshFunction": {
         ("dynamodb:UpdateItem", "SESSION#*"),
@@ -38,6 +45,7 @@ REVIEWED = {
         ("dynamodb:BatchGetItem", "ROLES#*"),
         ("dynamodb:GetItem", "KEYSET"),
         ("secretsmanager:GetSecretValue", "KeySetSecret"),
+        ("secretsmanager:GetSecretValue", "PseudonymSecret"),
     },
     "ProfileFunction": {
         ("dynamodb:BatchGetItem", "USER#*"),
@@ -47,6 +55,38 @@ REVIEWED = {
         ("dynamodb:PutItem", "USERNAME#*"),
         ("dynamodb:DeleteItem", "USERNAME#*"),
         ("dynamodb:GetItem", "KEYSET"),
+    },
+    "LogoutFunction": {
+        ("dynamodb:DeleteItem", "SESSION#*"),
+        ("dynamodb:GetItem", "KEYSET"),
+        ("secretsmanager:GetSecretValue", "KeySetSecret"),
+        ("secretsmanager:GetSecretValue", "PseudonymSecret"),
+    },
+    "SessionsFunction": {
+        ("dynamodb:BatchGetItem", "USER#*"),
+        ("dynamodb:BatchGetItem", "SESSION#*"),
+        ("dynamodb:BatchGetItem", "ROLES#*"),
+        ("dynamodb:Query", "SESSION#*"),
+        ("dynamodb:DeleteItem", "SESSION#*"),
+        ("dynamodb:UpdateItem", "USER#*"),
+        ("dynamodb:UpdateItem", "EMAIL#*"),
+        ("dynamodb:UpdateItem", "SESSION#*"),
+        ("dynamodb:GetItem", "KEYSET"),
+        ("secretsmanager:GetSecretValue", "PseudonymSecret"),
+    },
+    "PasswordFunction": {
+        ("dynamodb:BatchGetItem", "USER#*"),
+        ("dynamodb:BatchGetItem", "SESSION#*"),
+        ("dynamodb:BatchGetItem", "ROLES#*"),
+        ("dynamodb:GetItem", "EMAIL#*"),
+        ("dynamodb:GetItem", "KEYSET"),
+        ("dynamodb:UpdateItem", "USER#*"),
+        ("dynamodb:UpdateItem", "EMAIL#*"),
+        ("dynamodb:UpdateItem", "THROTTLE#password#*"),
+        ("dynamodb:DeleteItem", "THROTTLE#password#*"),
+        ("dynamodb:PutItem", "SESSION#*"),
+        ("secretsmanager:GetSecretValue", "KeySetSecret"),
+        ("secretsmanager:GetSecretValue", "PseudonymSecret"),
     },
     "DiscoveryFunction": {
         ("dynamodb:GetItem", "KEYSET"),
@@ -63,7 +103,7 @@ REVIEWED = {
 }
 
 TABLE = {"Fn::GetAtt": ["Table", "Arn"]}
-SECRET = {"Ref": "KeySetSecret"}
+SECRETS = {"KeySetSecret": "KEY_SET", "PseudonymSecret": "PSEUDONYM"}
 LAMBDA_MAY_ASSUME = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]
 # Other ways to hand out permissions: none is in use, so none is read here.
 UNREAD = (
@@ -92,9 +132,10 @@ def main(path):
             continue
         logs = function["LoggingConfig"]["LogGroup"]
         given[name] = grants(name, roles.pop(role_name), logs, faults)
-        holds_secret = any("SECRET" in v or v == "KEY_SET_FILE" for v in function["Environment"]["Variables"])
-        if holds_secret != (("secretsmanager:GetSecretValue", "KeySetSecret") in given[name]):
-            faults.append(f"{name}: the variables that name the secret and the permission to read it do not go together")
+        for secret, prefix in SECRETS.items():
+            is_named = any(v.startswith(prefix) for v in function["Environment"]["Variables"])
+            if is_named != (("secretsmanager:GetSecretValue", secret) in given[name]):
+                faults.append(f"{name}: the variables that name {secret} and the permission to read it differ")
     faults += [f"{name}: a role without a function" for name in roles]
 
     for name in sorted(REVIEWED.keys() | given.keys()):
@@ -137,8 +178,8 @@ def pairs_of(name, statement, logs, faults):
     if resource == {"Fn::GetAtt": [logs.get("Ref"), "Arn"]} and condition is None:
         if set(actions) <= set(WRITE_LOGS):
             return set()
-    elif resource == SECRET and condition is None:
-        return {(action, "KeySetSecret") for action in actions}
+    elif resource in [{"Ref": secret} for secret in SECRETS] and condition is None:
+        return {(action, resource["Ref"]) for action in actions}
     elif resource == TABLE:
         keys = (condition or {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
         strict = {
@@ -149,7 +190,7 @@ def pairs_of(name, statement, logs, faults):
             return {(action, key) for action in actions for key in keys}
         faults.append(f"{name}: the table without exactly the two conditions on its leading keys: {shown}")
         return set()
-    faults.append(f"{name}: neither its own log group, nor the table, nor the secret: {shown}")
+    faults.append(f"{name}: neither its own log group, nor the table, nor a secret: {shown}")
     return set()
 
 

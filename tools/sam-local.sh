@@ -8,6 +8,7 @@ source tools/aws-env.sh
 
 endpoint=${DYNAMODB_ENDPOINT:-http://172.17.0.1:8000}
 keys=${KEY_SET_FILE:-.local/keys.json}
+pseudonyms=${PSEUDONYM_FILE:-.local/pseudonyms.key}
 # Not .aws-sam: it will hold a key file, which no `sam deploy` may ever find and upload.
 build=.local/sam-build
 image=public.ecr.aws/lambda/provided:al2023-x86_64
@@ -19,7 +20,8 @@ docker info >/dev/null 2>&1 || fail "no Docker engine answers" \
   "Debian: apt-get install --no-install-recommends docker.io iptables, then start dockerd as root"
 curl --silent --max-time 3 --output /dev/null "$endpoint" || fail "no DynamoDB at $endpoint" \
   "in another shell: DYNAMODB_LISTEN=${endpoint#*://} make run (or set DYNAMODB_ENDPOINT)"
-[[ -f $keys ]] || fail "no key file at $keys; the first make run writes it (or set KEY_SET_FILE)"
+[[ -f $keys && -f $pseudonyms ]] || fail "no key files at $keys and $pseudonyms" \
+  "the first make run writes them (or set KEY_SET_FILE and PSEUDONYM_FILE)"
 
 sam build --build-dir "$build" --parameter-overrides Architecture=x86_64
 
@@ -38,11 +40,16 @@ if ! docker image inspect "$image" >/dev/null 2>&1; then
   tar -C "$root" -c . | docker import - "$image" >/dev/null
 fi
 
-for function in LoginFunction RefreshFunction; do install -m 600 "$keys" "$build/$function/keys.json"; done
+# In the place of the secrets. A function that holds no secret takes no notice.
+for function in "$build"/*Function; do
+  install -m 600 "$keys" "$function/keys.json"
+  install -m 600 "$pseudonyms" "$function/pseudonyms.key"
+done
 # What the template can't know here. Endpoints must be overridden: without a value they would arrive as empty strings.
 cat >"$build/env.json" <<JSON
 {"Parameters": {
   "TABLE_NAME": "vestibule", "KEY_SET_FILE": "/var/task/keys.json",
+  "PSEUDONYM_FILE": "/var/task/pseudonyms.key",
   "AWS_ENDPOINT_URL_DYNAMODB": "$endpoint", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1"
 }}
 JSON
@@ -66,5 +73,8 @@ token() { grep -o "\\\\\"$1\\\\\": *\\\\\"[^\"\\\\]*" <<<"$2" | sed 's/.*"//'; }
 invoke RegisterFunction register
 invoke LoginFunction login
 invoke ProfileFunction profile
+invoke SessionsFunction sessions
 invoke RefreshFunction refresh
+invoke PasswordFunction password-change
+invoke LogoutFunction logout
 invoke DiscoveryFunction discovery

@@ -1,24 +1,27 @@
 //! `POST /auth/login`: opens a session.
 //!
 //! 1. Parse the body. For cookie transport the page must be of a configured origin.
-//! 2. Read the credential: under the e-mail address, or through the username's claim.
+//! 2. Count the try, and beside it read the credential: under the e-mail address, or through the username's claim. Tries
+//!    of a browser that this account knows are counted apart from those of strangers.
 //! 3. Hash the password, and beside it read the user and their roles.
 //! 4. Refuse, always with the same answer, unless the password is right, the account is active, and credential and
 //!    user agree on the epoch. An unknown account takes the same calls, in the same order, and one hash.
 //! 5. Write the session, under the epoch that was read before the hash: whoever changed the password, disabled the
-//!    account or deleted it meanwhile has made this session void.
-//! 6. Replace a hash that is weaker than today's parameters.
-//! 7. Answer the tokens; with cookie transport the refresh token is in the cookie alone.
+//!    account or deleted it meanwhile has made this session void. End the session that the browser had before.
+//! 6. Forget the failed tries; replace a hash that is weaker than today's parameters; now and then end the sessions that
+//!    are too many.
+//! 7. Answer the tokens; with cookie transport the refresh token is in the cookie alone, and the browser is known.
 
 use auth::{
-    Account, App, Credential, Email, Error, Event, HashUpgrade, Hasher, Password, Signer, Status, UserId, Username,
+    Account, App, Bucket, Caller, Credential, Device, Email, Ended, Error, Event, HashUpgrade, Hasher, Identifier,
+    Pass, Password, Session, Signer, Status, Throttle, UserId, Username,
 };
-use auth_http::{Answer, Body, Faults, Field, Json, REQUIRED, RequestId, Transport, Unknown, tokens_answer};
-use axum::Router;
+use auth_http::{Answer, Body, Faults, Field, Json, REQUIRED, Transport, Unknown, tokens_answer};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde::Deserialize;
 
 /// What this function holds.
@@ -27,6 +30,7 @@ pub struct Login {
     pub app: App,
     pub hasher: Hasher,
     pub signer: Signer,
+    pub throttle: Throttle,
 }
 
 pub fn router(login: Login) -> Router {
@@ -34,18 +38,17 @@ pub fn router(login: Login) -> Router {
 }
 
 async fn handle(
-    State(Login { app, hasher, signer }): State<Login>,
-    request_id: RequestId,
+    State(login): State<Login>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     Json(attempt): Json<Request>,
 ) -> Answer {
+    let Login { app, hasher, signer, throttle } = &login;
     if attempt.transport == Transport::Cookie {
         auth_http::check_origin(&headers, &app.published().await?.keys.origins)?;
     }
-    let credential = match &attempt.identifier {
-        Identifier::Email(email) => app.store.credential_by_email(email).await?,
-        Identifier::Username(username) => app.store.credential_by_username(username).await?,
-    };
+    let device = auth_http::device(app, &headers).await?;
+    let (pass, credential) = counted(&login, &caller, &attempt.identifier, device.as_ref()).await?;
     // Nobody's id, for the read that an unknown account costs too.
     let user_id = match &credential {
         Some(credential) => credential.user_id,
@@ -54,21 +57,63 @@ async fn handle(
     let stored = credential.as_ref().map(|credential| &credential.hash);
     let (is_right, account) = tokio::join!(hasher.verify(attempt.password.clone(), stored), app.store.account(user_id));
     let Some((credential, account)) = admitted(is_right?, credential, account?) else {
-        app.log.write(&Event::new("sign_in_refused").request(request_id.as_str()));
+        app.log.write(&Event::of("sign_in_refused", &caller));
         return Err(Error::InvalidCredentials.into());
     };
 
     let (session, refresh_token) = signer.session(credential.user_id, credential.session_epoch).await?;
-    let session = session.with_client(headers.get(USER_AGENT).and_then(|value| value.to_str().ok()));
+    let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let session = session.with_client(client, caller.network);
     let tokens = signer.tokens(&account, &session, &refresh_token).await?;
-    app.store.session_create(&session).await?;
+    let (created, ()) = tokio::join!(app.store.session_create(&session), end_previous(app, signer, &caller, &headers));
+    created?;
 
+    throttle.give_back(pass).await;
     if hasher.is_outdated(&credential.hash) {
         let to = hasher.hash(attempt.password).await?;
         app.store.credential_upgrade(&credential, &HashUpgrade { from: credential.hash.clone(), to }).await;
     }
-    app.log.write(&Event::new("signed_in").request(request_id.as_str()).user(account.user.id).session(session.id));
-    tokens_answer(&app, &tokens, attempt.transport, Some(&account))
+    end_surplus(app, &account, &session).await;
+    app.log.write(&Event::of("signed_in", &caller).user(account.user.id).session(session.id));
+    let answer = tokens_answer(app, &tokens, attempt.transport, Some(&account))?;
+    match attempt.transport {
+        Transport::Cookie => auth_http::remember_device(app, answer, device, &credential).await,
+        Transport::Body => Ok(answer),
+    }
+}
+
+/// Counts the try and reads the credential, side by side. A browser that turns out to be a stranger to the account is
+/// counted among the strangers as well.
+async fn counted(
+    Login { app, throttle, .. }: &Login,
+    caller: &Caller,
+    identifier: &Identifier,
+    device: Option<&Device>,
+) -> Result<(Pass, Option<Credential>), Error> {
+    let (pseudonyms, now) = (app.pseudonyms().await?, app.clock.now());
+    let strangers = Bucket::sign_in(identifier, caller, &pseudonyms, now);
+    let own = device.map(|device| Bucket::device(device, &pseudonyms, now));
+    let bucket = own.as_ref().unwrap_or(&strangers);
+    let tried = async {
+        throttle.precheck(bucket)?;
+        let credential = async {
+            match identifier {
+                Identifier::Email(email) => app.store.credential_by_email(email).await,
+                Identifier::Username(username) => app.store.credential_by_username(username).await,
+            }
+        };
+        let (pass, credential) = tokio::join!(throttle.take(bucket), credential);
+        let (mut pass, credential) = (pass?, credential?);
+        if device.is_some_and(|device| !device.is_known_to(credential.as_ref())) {
+            pass = throttle.take(&strangers).await?;
+        }
+        Ok((pass, credential))
+    };
+    let tried = tried.await;
+    if let Err(Error::TooManyRequests { .. }) = tried {
+        app.log.write(&Event::of("sign_in_throttled", caller));
+    }
+    tried
 }
 
 /// The one place that decides whether a sign-in is good.
@@ -81,6 +126,39 @@ fn admitted(
     let is_active = credential.status == Status::Active && account.honours(credential.session_epoch);
     (password_is_right && is_active).then_some((credential, account))
 }
+
+/// Whoever signs in again in the same browser leaves the session behind that they had. Whatever goes wrong with that is
+/// no reason to refuse a sign-in: the old session expires.
+async fn end_previous(app: &App, signer: &Signer, caller: &Caller, headers: &HeaderMap) {
+    let Some(text) = auth_http::cookie(headers, &app.config.refresh_cookie) else { return };
+    let Ok(Some(token)) = signer.open(text).await else { return };
+    if let Ok(Ended::Ended) = app.store.session_end(&token).await {
+        app.log.write(&Event::of("session_revoked", caller).user(token.user_id).session(token.session_id));
+    }
+}
+
+/// Ends what goes beyond [`MAX_SESSIONS`], those first that were not used for longest, and what is over anyway. One
+/// sign-in in sixteen looks: counting them at each would cost a read for every session there is. Failing, it leaves
+/// them to expire.
+async fn end_surplus(app: &App, account: &Account, session: &Session) {
+    if session.id.uuid().as_bytes()[15] % 16 != 0 {
+        return;
+    }
+    let (now, user_id) = (app.clock.now(), account.user.id);
+    let Ok(mut sessions) = app.store.sessions_of(user_id).await else { return };
+    sessions.sort_by_key(|session| {
+        let is_good = session.is_live(now) && account.honours(session.session_epoch);
+        std::cmp::Reverse((is_good, session.last_used_at))
+    });
+    let good = sessions.iter().filter(|s| s.is_live(now) && account.honours(s.session_epoch)).count();
+    for surplus in sessions.iter().skip(good.min(MAX_SESSIONS)) {
+        if app.store.session_delete(user_id, surplus.id).await.is_err() {
+            return;
+        }
+    }
+}
+
+const MAX_SESSIONS: usize = 50;
 
 #[derive(Deserialize)]
 struct Request {
@@ -100,11 +178,6 @@ struct Attempt {
     identifier: Identifier,
     password: Password,
     transport: Transport,
-}
-
-enum Identifier {
-    Email(Email),
-    Username(Username),
 }
 
 impl Body for Request {

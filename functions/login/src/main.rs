@@ -1,13 +1,14 @@
-//! Holds: the hasher and the signer.
+//! Holds: the hasher, the signer, and the throttle.
 
 use std::process::ExitCode;
 
-use auth::{Hasher, Signer};
+use auth::{Hasher, Signer, Throttle};
 
 fn main() -> ExitCode {
     auth_http::run(|app| async move {
         let hasher = Hasher::new(app.config.hash, app.config.hashes_at_once, app.random.clone());
         let signer = Signer::load(&app).await?;
-        Ok(login::router(login::Login { app, hasher, signer }))
+        let throttle = Throttle::new(&app);
+        Ok(login::router(login::Login { app, hasher, signer, throttle }))
     })
 }

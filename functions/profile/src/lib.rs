@@ -6,8 +6,8 @@
 //! 4. `PATCH`: compare `If-Match`; apply the changes; write only if something is different, on condition that nobody
 //!    wrote in between. Without `If-Match`, a lost race is read and applied again.
 
-use auth::{Account, App, Bio, BirthDate, Error, FullName, ProfileChange, Session, SessionId, UserId, Username};
-use auth_http::{Answer, Body, Faults, Field, Json, Problem, Reply, Unknown, UserAnswer, UserBody};
+use auth::{Account, App, Bio, BirthDate, Error, FullName, ProfileChange, Username};
+use auth_http::{Answer, Authenticated, Body, Faults, Field, Json, Reply, Unknown, UserAnswer, UserBody};
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -26,20 +26,17 @@ pub fn router(profile: Profile) -> Router {
     Router::new().route("/auth/profile", get(show).patch(change)).with_state(profile)
 }
 
-async fn show(State(Profile { app }): State<Profile>, headers: HeaderMap) -> Answer {
-    let signed_in = SignedIn::of(&app, &headers).await?;
-    Ok(answer(&signed_in.account(&app).await?))
+async fn show(Authenticated(signed_in): Authenticated) -> Answer {
+    Ok(answer(&signed_in.account))
 }
 
 async fn change(
     State(Profile { app }): State<Profile>,
+    Authenticated(signed_in): Authenticated,
     headers: HeaderMap,
-    body: Result<Json<Request>, Problem>,
+    Json(change): Json<Request>,
 ) -> Answer {
-    let signed_in = SignedIn::of(&app, &headers).await?;
-    // Who may not know the profile does not learn what is wrong with their body either.
-    let mut account = signed_in.account(&app).await?;
-    let Json(change) = body?;
+    let mut account = signed_in.account;
     for _ in 0..TRIES {
         if !matches(&headers, account.user.version) {
             return Err(Error::PreconditionFailed.into());
@@ -50,7 +47,7 @@ async fn change(
         };
         match app.store.user_update(&account.user, &next).await {
             Ok(()) => return Ok(answer(&Account { user: next, ..account })),
-            Err(Error::Conflict) => account = signed_in.account(&app).await?,
+            Err(Error::Conflict) => account = app.signed_in(auth_http::bearer(&headers)?).await?.account,
             Err(error) => return Err(error.into()),
         }
     }
@@ -74,27 +71,6 @@ const TRIES: usize = 4;
 fn answer(account: &Account) -> axum::response::Response {
     let etag = [(ETAG, format!("\"{}\"", account.user.version))];
     (etag, Reply(UserAnswer { user: UserBody::new(&account.user, &account.roles) })).into_response()
-}
-
-/// Whom the access token speaks for.
-struct SignedIn {
-    user_id: UserId,
-    session_id: SessionId,
-}
-
-impl SignedIn {
-    async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Error> {
-        let claims = app.verify(auth_http::bearer(headers)?).await?;
-        Ok(Self { user_id: UserId::new(claims.sub), session_id: SessionId::new(claims.sid) })
-    }
-
-    /// The account as it is now, if this sign-in is still good for it.
-    async fn account(&self, app: &App) -> Result<Account, Error> {
-        let (account, session) = app.store.account_and_session(self.user_id, self.session_id).await?;
-        let is_live = |session: &Session| session.is_live(app.clock.now());
-        let session = session.filter(is_live).ok_or(Error::InvalidToken)?;
-        account.filter(|account| account.honours(session.session_epoch)).ok_or(Error::InvalidToken)
-    }
 }
 
 #[derive(Deserialize)]

@@ -8,13 +8,12 @@
 //! 5. A session whose epoch is not its user's is void: delete it and refuse.
 //! 6. Answer the tokens by the way they came.
 
-use auth::{App, Error, Event, Presentation, RefreshToken, Rotation, Session, Signer, Timestamp};
-use auth_http::{Answer, Body, Faults, Field, Json, RequestId, Transport, Unknown, tokens_answer};
-use axum::Router;
+use auth::{App, Caller, Error, Event, Presentation, RefreshToken, Rotation, Session, Signer, Timestamp};
+use auth_http::{Answer, Json, PresentedToken, Transport, tokens_answer};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
-use serde::Deserialize;
+use axum::{Extension, Router};
 
 /// What this function holds.
 #[derive(Clone)]
@@ -29,27 +28,22 @@ pub fn router(refresh: Refresh) -> Router {
 
 async fn handle(
     State(refresh): State<Refresh>,
-    request_id: RequestId,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
-    presented: Option<Json<Request>>,
+    presented: Option<Json<PresentedToken>>,
 ) -> Answer {
     let cookie = &refresh.app.config.refresh_cookie;
     if let Some(text) = presented.and_then(|Json(text)| text) {
-        return continued(&refresh, &request_id, &text, Transport::Body).await;
+        return continued(&refresh, &caller, &text, Transport::Body).await;
     }
     auth_http::check_origin(&headers, &refresh.app.published().await?.keys.origins)?;
     let text = auth_http::cookie(&headers, cookie).unwrap_or_default();
     // Only a token that came in the cookie says anything about the cookie.
-    let answer = continued(&refresh, &request_id, text, Transport::Cookie).await;
+    let answer = continued(&refresh, &caller, text, Transport::Cookie).await;
     answer.map_err(|problem| problem.clearing_refresh(cookie))
 }
 
-async fn continued(
-    Refresh { app, signer }: &Refresh,
-    request_id: &RequestId,
-    text: &str,
-    transport: Transport,
-) -> Answer {
+async fn continued(Refresh { app, signer }: &Refresh, caller: &Caller, text: &str, transport: Transport) -> Answer {
     let token = signer.open(text).await?.ok_or(DEAD)?;
     let successor = signer.successor(&token).await?;
     let now = app.clock.now();
@@ -57,7 +51,7 @@ async fn continued(
         app.store.session_rotate(&token, successor.mac_key_id(), now, app.config.lifetimes),
         app.store.account(token.user_id),
     );
-    let event = |name| Event::new(name).request(request_id.as_str()).user(token.user_id).session(token.session_id);
+    let event = |name| Event::of(name, caller).user(token.user_id).session(token.session_id);
     let (session, successor) = match rotation? {
         Rotation::Done(session) => {
             app.log.write(&event("refreshed"));
@@ -109,20 +103,3 @@ async fn judged<'a>(
 }
 
 const DEAD: Error = Error::InvalidRefreshToken { session_is_dead: true };
-
-#[derive(Deserialize)]
-struct Request {
-    #[serde(default)]
-    refresh_token: Field,
-    #[serde(flatten)]
-    unknown: Unknown,
-}
-
-impl Body for Request {
-    type Valid = Option<String>;
-
-    fn check(self, _: &App, faults: &mut Faults) -> Option<Option<String>> {
-        faults.unknown(self.unknown);
-        faults.optional("/refresh_token", self.refresh_token, |text| Ok(text.to_owned()))
-    }
-}

@@ -1,20 +1,24 @@
 //! `POST /auth/register`: opens an account.
 //!
 //! 1. Parse the body; report every fault at once.
-//! 2. Hash the password. Before the transaction, so that 409 takes as long as 201.
-//! 3. Create user, credential and username claim in one transaction, or nothing at all.
-//! 4. Answer the user. No tokens: the client signs in next.
+//! 2. Count the try: a network opens so many accounts an hour.
+//! 3. Refuse a password that is easily guessed, with the reason, or that is known from a breach.
+//! 4. Hash the password. Before the transaction, so that 409 takes as long as 201.
+//! 5. Create user, credential and username claim in one transaction, or nothing at all.
+//! 6. Answer the user. No tokens: the client signs in next.
 //!
 //! A client whose answer was lost tries again and gets 409 `email_taken`; the account is whole by then, and signing in
 //! with the same password opens it.
 
-use auth::{App, Bio, BirthDate, Email, Event, FullName, Hasher, Password, User, UserId, Username};
-use auth_http::{Answer, Body, Faults, Field, Json, Reply, RequestId, Unknown, UserAnswer, UserBody};
-use axum::Router;
+use auth::{
+    App, Bio, BirthDate, Bucket, Caller, Email, Event, FullName, Hasher, Password, Throttle, User, UserId, Username,
+};
+use auth_http::{Answer, Body, Faults, Field, Json, Reply, Unknown, UserAnswer, UserBody};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde::Deserialize;
 
 /// What this function holds.
@@ -22,6 +26,7 @@ use serde::Deserialize;
 pub struct Register {
     pub app: App,
     pub hasher: Hasher,
+    pub throttle: Throttle,
 }
 
 pub fn router(register: Register) -> Router {
@@ -29,13 +34,18 @@ pub fn router(register: Register) -> Router {
 }
 
 async fn handle(
-    State(Register { app, hasher }): State<Register>,
-    request_id: RequestId,
+    State(Register { app, hasher, throttle }): State<Register>,
+    Extension(caller): Extension<Caller>,
     Json(registration): Json<Request>,
 ) -> Answer {
-    let hash = hasher.hash(registration.password).await?;
-
     let now = app.clock.now();
+    let per_hour = app.config.registrations_per_hour;
+    for bucket in Bucket::registration(&caller, per_hour, &*app.pseudonyms().await?, now) {
+        // Not given back: what is limited are the accounts.
+        let _ = throttle.take(&bucket).await.inspect_err(|_| {
+            app.log.write(&Event::of("registration_throttled", &caller));
+        })?;
+    }
     let id = UserId::new(app.random.uuid(now)?);
     let user = User {
         full_name: registration.full_name,
@@ -43,9 +53,11 @@ async fn handle(
         birth_date: registration.birth_date,
         ..User::new(id, registration.email, registration.username, now)
     };
+    registration.password.judge(&user.own_words()).map_err(|weak| weak.at("/password"))?;
+    let hash = hasher.hash(registration.password).await?;
     app.store.user_create(&user, &hash).await?;
 
-    app.log.write(&Event::new("registered").request(request_id.as_str()).user(id));
+    app.log.write(&Event::of("registered", &caller).user(id));
     Ok((StatusCode::CREATED, Reply(UserAnswer { user: UserBody::new(&user, &[]) })).into_response())
 }
 

@@ -6,7 +6,11 @@ use auth_testing::{Answer, Fault, TestApp};
 use serde_json::{Value, json};
 
 async fn app() -> TestApp {
-    TestApp::new(|t| register::router(register::Register { app: t.app.clone(), hasher: t.hasher.clone() })).await
+    TestApp::new(|t| {
+        let (app, hasher, throttle) = (t.app.clone(), t.hasher.clone(), t.throttle.clone());
+        register::router(register::Register { app, hasher, throttle })
+    })
+    .await
 }
 
 fn ada() -> Value {
@@ -43,14 +47,65 @@ async fn an_account_is_opened_and_shown_as_typed() {
 }
 
 #[tokio::test]
-async fn it_costs_one_round_trip_and_six_write_units_and_two_for_the_indexes() {
+async fn it_costs_a_counted_try_and_one_transaction() {
     let app = app().await;
     assert_eq!(app.post("/auth/register", ada()).await.status, 201);
     let calls = app.wire.take_calls();
     let names: Vec<_> = calls.iter().map(|call| call.operation.as_str()).collect();
-    assert_eq!(names, ["TransactWriteItems"]);
-    assert!((calls[0].write_units - 6.0).abs() < 0.01, "{}", calls[0].write_units);
-    assert!((calls[0].gsi_write_units - 2.0).abs() < 0.01, "{}", calls[0].gsi_write_units);
+    assert_eq!(names, ["UpdateItem", "TransactWriteItems"]);
+    assert!((calls[0].write_units - 1.0).abs() < 0.01, "{}", calls[0].write_units);
+    assert!((calls[1].write_units - 6.0).abs() < 0.01, "{}", calls[1].write_units);
+    assert!((calls[1].gsi_write_units - 2.0).abs() < 0.01, "{}", calls[1].gsi_write_units);
+}
+
+fn someone(i: usize) -> Value {
+    json!({ "email": format!("ada{i}@example.com"), "username": format!("ada{i}"), "password": "correct horse battery staple 42" })
+}
+
+#[tokio::test]
+async fn one_network_opens_thirty_accounts_an_hour() {
+    let app = app().await;
+    for i in 0..30 {
+        assert_eq!(app.post("/auth/register", someone(i)).await.status, 201);
+    }
+    let hashes = app.hasher.count();
+    app.wire.take_calls();
+    let answer = app.post("/auth/register", someone(30)).await;
+    assert_eq!((answer.status, answer.code()), (429, "too_many_requests"));
+    assert_eq!(answer.header("retry-after"), Some("1800"), "the hour began at half past nine");
+    assert_eq!((app.operations(), app.hasher.count() - hashes), (vec!["UpdateItem".to_owned()], 0));
+    assert_eq!(app.post("/auth/register", someone(31)).await.status, 429);
+    assert!(app.operations().is_empty(), "this instance knows by now");
+
+    assert_eq!(app.from("198.51.100.7").post("/auth/register", someone(32)).await.status, 201, "another network");
+    app.clock.advance(std::time::Duration::from_mins(30));
+    assert_eq!(app.post("/auth/register", someone(33)).await.status, 201, "another hour");
+}
+
+#[tokio::test]
+async fn an_ipv6_site_does_not_get_thirty_for_each_of_its_networks() {
+    let app = app().await;
+    let mut opened = 0;
+    for i in 0..130 {
+        let from = app.from(&format!("2001:db8:1:{:x}::1", i / 26));
+        opened += usize::from(from.post("/auth/register", someone(i)).await.status == 201);
+    }
+    assert_eq!(opened, 120, "four times thirty in a /48");
+}
+
+#[tokio::test]
+async fn a_password_that_is_easily_guessed_is_refused_with_the_reason() {
+    let app = app().await;
+    for password in ["aaaaaaaaaaaaaaaaaaaa", "ada@example.com ada", "passwordpassword1"] {
+        let answer = app
+            .post("/auth/register", json!({ "email": "ada@example.com", "username": "ada", "password": password }))
+            .await;
+        assert_eq!((answer.status, answer.code()), (422, "validation_failed"), "{password}");
+        let fault = &answer.body["errors"][0];
+        assert_eq!((&fault["pointer"], &fault["code"]), (&json!("/password"), &json!("too_weak")));
+        assert!(fault["detail"].as_str().is_some_and(|detail| !detail.contains(password)));
+    }
+    assert_eq!(app.items().await.len(), 1);
 }
 
 #[tokio::test]
@@ -99,7 +154,7 @@ async fn fifty_at_once_open_exactly_one_account() {
     ] {
         let app = std::sync::Arc::new(app().await);
         let tries = (0..50).map(|i| {
-            let app = app.clone();
+            let app = app.from(&format!("198.51.100.{i}"));
             let body =
                 json!({ "email": email(i), "username": username(i), "password": "correct horse battery staple 42" });
             tokio::spawn(async move { app.post("/auth/register", body.clone()).await.status })
@@ -118,7 +173,7 @@ async fn fifty_at_once_open_exactly_one_account() {
 async fn fifty_crosswise_leave_no_orphan() {
     let app = std::sync::Arc::new(app().await);
     let tries = (0..50).map(|i| {
-        let app = app.clone();
+        let app = app.from(&format!("198.51.100.{i}"));
         let (email, username) = if i % 2 == 0 { ("a@example.com", "bbb") } else { ("b@example.com", "bbb") };
         let body = json!({ "email": email, "username": if i % 3 == 0 { "aaa" } else { username }, "password": "correct horse battery staple 42" });
         tokio::spawn(async move { app.post("/auth/register", body.clone()).await.status })

@@ -2,9 +2,10 @@ use auth::{Account, App, Error, Invalid, Role, Tokens, User};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use crate::{Problem, set_refresh};
+use crate::{Body, Faults, Field, Problem, Unknown, set_refresh};
 
 /// A JSON answer; with a status or headers as axum has it: `(StatusCode::CREATED, Reply(body))`.
 pub struct Reply<T>(pub T);
@@ -54,6 +55,25 @@ impl<'a> UserBody<'a> {
 #[derive(Serialize)]
 pub struct UserAnswer<'a> {
     pub user: UserBody<'a>,
+}
+
+/// The refresh token that a body brings, if it brings one.
+#[derive(Deserialize)]
+pub struct PresentedToken {
+    #[serde(default)]
+    refresh_token: Field,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+impl Body for PresentedToken {
+    type Valid = Option<Zeroizing<String>>;
+
+    #[allow(clippy::option_option, reason = "the outer one is the validity")]
+    fn check(self, _: &App, faults: &mut Faults) -> Option<Option<Zeroizing<String>>> {
+        faults.unknown(self.unknown);
+        faults.optional("/refresh_token", self.refresh_token, |text| Ok(Zeroizing::new(text.to_owned())))
+    }
 }
 
 /// How a refresh token travels.

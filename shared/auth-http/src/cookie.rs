@@ -21,6 +21,15 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// `Set-Cookie` for the refresh token: out of reach of scripts, of plain HTTP and of other sites. With `__Host-` in its
 /// name, no sub-domain can set or shadow it (RFC 6265bis §4.1.3.2), which is why `Path` is `/` and `Domain` absent.
 pub fn set_refresh(name: &str, value: &str, max_age: Duration) -> Result<HeaderValue> {
+    set(name, value, max_age)
+}
+
+/// `Set-Cookie` for a browser that has signed in, to be known by; as long as browsers keep any (RFC 6265bis §5.5).
+pub fn set_device(name: &str, value: &str) -> Result<HeaderValue> {
+    set(name, value, Duration::from_hours(400 * 24))
+}
+
+fn set(name: &str, value: &str, max_age: Duration) -> Result<HeaderValue> {
     let seconds = max_age.as_secs();
     let cookie = format!("{name}={value}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite=Strict");
     let mut cookie = HeaderValue::from_str(&cookie).map_err(|_| Error::Internal("a cookie does not fit its header"))?;

@@ -1,18 +1,18 @@
 use std::borrow::Cow;
 use std::future::poll_fn;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Instant;
 
-use auth::{App, Error};
+use auth::{App, Error, Network};
 use axum::Router;
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -33,23 +33,9 @@ pub fn edge(router: Router, app: &App) -> Router {
         .layer(from_fn_with_state(app.clone(), observe))
 }
 
-/// What names a request in its answer, in the log, and in the audit events it causes. Extract it in a handler.
-#[derive(Clone, Debug)]
-pub struct RequestId(String);
-
-impl RequestId {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for RequestId {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(parts.extensions.get().cloned().ok_or(Error::Internal("a router without its edge"))?)
-    }
-}
+/// Whom the connection is with, where there is no gateway: an extension that a local server gives to its requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
@@ -57,7 +43,8 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let route = request.extensions().get::<MatchedPath>().cloned();
     let has_authorization = request.headers().contains_key(AUTHORIZATION);
     let facts = RequestFacts { id: request_id(&request, &app), has_authorization };
-    request.extensions_mut().insert(RequestId(facts.id.clone()));
+    let caller = app.caller(facts.id.clone(), network(&request, &app));
+    request.extensions_mut().insert(caller);
     request.extensions_mut().insert(app.clone());
 
     let mut response = contained(next.run(request)).await;
@@ -109,6 +96,28 @@ fn request_id(request: &Request, app: &App) -> String {
     }
     app.random.uuid(app.clock.now()).map(|uuid| uuid.to_string()).unwrap_or_default()
 }
+
+/// Where the request came from: API Gateway's word; locally the peer of the connection. A header has a say only where the
+/// request proves that it came through the distribution, whose address is all that the gateway sees then.
+fn network(request: &Request, app: &App) -> Network {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    if header(ORIGIN_PROOF).is_some_and(|proof| app.is_origin_proof(proof))
+        && let Some(address) = header(VIEWER_ADDRESS).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok())
+    {
+        return Network::of(address);
+    }
+    let from_gateway = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+        _ => None,
+    };
+    let address = from_gateway.and_then(|text| text.parse().ok());
+    let address = address.or_else(|| request.extensions().get().map(|&Peer(address)| address));
+    Network::of(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+}
+
+/// Set by the distribution, over whatever the client sent under these names.
+const ORIGIN_PROOF: &str = "x-origin-proof";
+const VIEWER_ADDRESS: &str = "x-viewer-address";
 
 /// OWASP, REST security cheat sheet, "Security headers". Nothing here is a page, and most of it is personal: the few
 /// answers that may be stored say so themselves.

@@ -9,21 +9,25 @@ mod bearer;
 mod body;
 mod cookie;
 mod cors;
+mod device;
 mod edge;
 mod json;
 mod lambda;
 mod origin;
 mod problem;
+mod signed_in;
 
 pub use bearer::bearer;
-pub use body::{Reply, Transport, UserAnswer, UserBody, tokens_answer};
-pub use cookie::{clear_refresh, cookie, set_refresh};
+pub use body::{PresentedToken, Reply, Transport, UserAnswer, UserBody, tokens_answer};
+pub use cookie::{clear_refresh, cookie, set_device, set_refresh};
 pub use cors::cors;
-pub use edge::{RequestId, edge};
+pub use device::{device, remember_device};
+pub use edge::{Peer, edge};
 pub use json::{BODY_LIMIT, Body, Faults, Field, Json, REQUIRED, Unknown};
 pub use lambda::{LambdaResponse, handle, run, run_events};
 pub use origin::check as check_origin;
 pub use problem::Problem;
+pub use signed_in::{Admin, Authenticated};
 
 /// What a handler returns.
 pub type Answer = Result<axum::response::Response, Problem>;

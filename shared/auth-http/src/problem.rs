@@ -33,6 +33,7 @@ pub struct Problem {
 const CHALLENGE: &str = "Bearer realm=\"vestibule\"";
 /// RFC 6750 §3.1.
 const INVALID_TOKEN: &str = "Bearer realm=\"vestibule\", error=\"invalid_token\"";
+const INSUFFICIENT_SCOPE: &str = "Bearer realm=\"vestibule\", error=\"insufficient_scope\"";
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
@@ -148,6 +149,16 @@ impl From<Error> for Problem {
                 ..new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", "The refresh token is not valid (any more).")
                     .challenging(INVALID_TOKEN)
             },
+            Error::MissingRole => {
+                new(StatusCode::FORBIDDEN, "forbidden", "This account has not the role that this needs.")
+                    .challenging(INSUFFICIENT_SCOPE)
+            }
+            Error::TooManyRequests { retry_after } => {
+                // Rounded up, so that who comes back then is not too early.
+                let seconds = u32::try_from(retry_after.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+                new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries. Come back later.")
+                    .with_header(RETRY_AFTER, HeaderValue::from(seconds))
+            }
             Error::ForeignOrigin => {
                 new(StatusCode::FORBIDDEN, "forbidden", "Cookies are not taken from, or given to, this origin.")
             }

@@ -18,5 +18,5 @@ mod wire;
 pub use accounts::PASSWORD;
 pub use answer::Answer;
 pub use secrets::SecretsManager;
-pub use test_app::{ISSUER, NOW, TestApp};
+pub use test_app::{ISSUER, NOW, TestApp, with_origin_proof};
 pub use wire::{Call, Fault, Hold, Wire};

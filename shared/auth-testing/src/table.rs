@@ -5,13 +5,19 @@ use serde_json::{Map, Value, json};
 use crate::TestApp;
 
 impl TestApp {
-    /// All items as plain values, `{"S": "x"}` being `"x"`, in the order of `pk` and `sk`.
+    /// All items but the throttles' buckets as plain values, `{"S": "x"}` being `"x"`, in the order of `pk` and `sk`.
     pub async fn items(&self) -> Vec<Value> {
         let answer = self.wire.direct("Scan", json!({ "ConsistentRead": true })).await;
         assert!(answer["LastEvaluatedKey"].is_null(), "more items than one page holds");
-        let mut items: Vec<_> = answer["Items"].as_array().unwrap().iter().map(plain_members).collect();
+        let mut items: Vec<Value> = answer["Items"].as_array().unwrap().iter().map(plain_members).collect();
+        items.retain(|item: &Value| !item["pk"].as_str().is_some_and(|pk| pk.starts_with("THROTTLE#")));
         items.sort_by_key(|item| [item["pk"].to_string(), item["sk"].to_string()]);
         items
+    }
+
+    /// Every item as DynamoDB's JSON, to look for what must be nowhere.
+    pub async fn whole_table(&self) -> String {
+        self.wire.direct("Scan", json!({ "ConsistentRead": true })).await["Items"].to_string()
     }
 
     /// The item, or `Null`.

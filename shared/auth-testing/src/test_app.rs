@@ -1,6 +1,8 @@
+use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use auth::{Algorithm, App, Clock, HashParameters, Hasher, KeySet, Log, Random, Signer, Timestamp};
+use auth::{Algorithm, App, Clock, HashParameters, Hasher, KeySet, Log, Random, Signer, Throttle, Timestamp};
+use auth_http::Peer;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -30,6 +32,9 @@ pub struct TestApp {
     pub signer: Signer,
     /// Hashes in microseconds: 64 KiB, one pass.
     pub hasher: Hasher,
+    pub throttle: Throttle,
+    /// Where requests come from: 192.0.2.1, unless [`TestApp::from`] says otherwise.
+    address: IpAddr,
     router: Router,
 }
 
@@ -50,10 +55,13 @@ impl TestApp {
         let app = App::for_tests(wire.endpoint(), wire.table(), clock.clone(), random.clone(), log.clone());
         let published = keys.published(ISSUER, &[ISSUER.to_owned()]);
         app.store.publish_key_set(&published).await.expect("the key set is published");
+        app.pseudonyms().await.expect("a key of pseudonyms");
         wire.take_calls();
         let test = Self {
             signer: Signer::fixed(&app, keys.clone()),
             hasher: Hasher::new(CHEAP, 4, random.clone()),
+            throttle: Throttle::new(&app),
+            address: IpAddr::from([192, 0, 2, 1]),
             router: Router::new(),
             app,
             clock,
@@ -70,6 +78,24 @@ impl TestApp {
     #[must_use]
     pub fn mount(&self, router: Router) -> Self {
         Self { router: auth_http::edge(router, &self.app), ..self.clone() }
+    }
+
+    /// The same application, asked from another address.
+    #[must_use]
+    pub fn from(&self, address: &str) -> Self {
+        Self { address: address.parse().expect("an address"), ..self.clone() }
+    }
+
+    /// The same table, in a function that was not told where the key of pseudonyms is.
+    #[must_use]
+    pub fn without_pseudonyms(&self) -> Self {
+        Self { app: self.app.without_pseudonyms(), ..self.clone() }
+    }
+
+    /// The same application and table, as another instance, which has seen nothing yet. Mount a router on it.
+    #[must_use]
+    pub fn instance(&self) -> Self {
+        Self { throttle: Throttle::new(&self.app), ..self.clone() }
     }
 
     pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -92,7 +118,7 @@ impl TestApp {
         for &(name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.body(body.into()).expect("a request");
+        let request = request.extension(Peer(self.address)).body(body.into()).expect("a request");
         let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         Answer::read(response).await
     }
@@ -111,6 +137,13 @@ impl TestApp {
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const CHEAP: HashParameters = HashParameters { memory_kib: 64, iterations: 1, parallelism: 1 };
+
+/// The document of a key set as a deployment behind a distribution has it.
+pub fn with_origin_proof(proof: &str) -> String {
+    let mut document: Value = serde_json::from_str(&shared_keys().to_json()).expect("JSON");
+    document["origin_proof"] = Value::from(proof);
+    document.to_string()
+}
 
 fn shared_keys() -> KeySet {
     static KEYS: OnceLock<KeySet> = OnceLock::new();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::key_set::SigningKey;
-use crate::{Error, PublicKeySet, Result, Timestamp};
+use crate::{Error, PublicKeySet, Result, Timestamp, UserId};
 
 /// A signed access token (RFC 9068, `at+jwt`). Has no `Debug` text: whoever holds it may act for its user.
 #[derive(Clone)]
@@ -40,6 +40,13 @@ pub struct Claims {
     pub roles: Vec<String>,
     pub email_verified: bool,
     pub auth_time: i64,
+}
+
+impl Claims {
+    /// `sub`.
+    pub fn user_id(&self) -> UserId {
+        UserId::new(self.sub)
+    }
 }
 
 /// RFC 7515 §7.1, compact serialisation. Put together here, since the JWT crate parses the key for each signature.

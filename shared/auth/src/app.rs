@@ -1,12 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
 use crate::access_token::sign;
 use crate::cached::{Cached, MAX_AGE, MIN_AGE};
 use crate::secret::Secrets;
 use crate::{
-    AccessToken, Account, Claims, Clock, Config, ConfigError, Error, KeySet, Log, PublicKeySet, Random, RefreshToken,
-    Result, Session, SessionId, Store, Timestamp, User, UserId, Verifier,
+    AccessToken, Account, Caller, Claims, Clock, Config, ConfigError, Error, KeySet, Log, Network, Pseudonyms,
+    PublicKeySet, Random, RefreshToken, Result, SecretSource, Session, SessionId, Store, Timestamp, User, UserId,
+    Verifier,
 };
 
 /// What every function may hold. Powers (`Signer`, `Hasher`) are passed to those that need them.
@@ -18,6 +23,15 @@ pub struct App {
     pub store: Store,
     pub log: Log,
     published: Cached<Published>,
+    pseudonyms: Cached<Pseudonyms>,
+    pseudonym_key: Option<Secrets>,
+}
+
+/// Who an access token speaks for, and the session it was made in.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub account: Account,
+    pub session: Session,
 }
 
 /// The published key set, and the verifier made of it.
@@ -34,18 +48,50 @@ impl App {
 
     /// An app on a table of a local engine, with time, randomness and log in the test's hand.
     pub fn for_tests(endpoint: &str, table: &str, clock: Clock, random: Random, log: Log) -> Self {
-        Self::with(Config::local(endpoint, table), clock, random, log)
+        let mut config = Config::local(endpoint, table);
+        config.pseudonym_key =
+            Some(SecretSource::Given(Zeroizing::new("a key for the pseudonyms of the tests alone".into())));
+        Self::with(config, clock, random, log)
+    }
+
+    /// As a function that has no key of pseudonyms, for tests.
+    #[must_use]
+    pub fn without_pseudonyms(&self) -> Self {
+        Self { pseudonyms: Cached::default(), pseudonym_key: None, ..self.clone() }
     }
 
     pub fn with(config: Config, clock: Clock, random: Random, log: Log) -> Self {
         let store = Store::new(&config);
-        Self { config: Arc::new(config), clock, random, store, log, published: Cached::default() }
+        let pseudonym_key = config.pseudonym_key.as_ref().map(|source| Secrets::new(&config, source));
+        Self {
+            config: Arc::new(config),
+            clock,
+            random,
+            store,
+            log,
+            published: Cached::default(),
+            pseudonyms: Cached::default(),
+            pseudonym_key,
+        }
     }
 
     /// Reads the key set, and so opens the connection, while Lambda's INIT gives full CPU. A missing key set is no
     /// reason to fail there: requests answer 503 until it exists.
     pub async fn warm(&self) {
-        let _ = self.published().await;
+        let _ = tokio::join!(self.published(), self.pseudonyms());
+    }
+
+    /// The keyed hashes of addresses and identifiers. Their key never changes, so it is read once.
+    ///
+    /// # Errors
+    /// [`Error::NoKeySet`] in a function that was not told where the key is, or if it is too short;
+    /// [`Error::Unavailable`] if it could not be read.
+    pub async fn pseudonyms(&self) -> Result<Arc<Pseudonyms>> {
+        let load = async || {
+            let text = self.pseudonym_key.as_ref().ok_or(Error::NoKeySet)?.text().await?;
+            Pseudonyms::new(text.trim()).ok_or(Error::NoKeySet)
+        };
+        self.pseudonyms.get(self.clock.now(), Duration::MAX, load).await
     }
 
     /// The published key set, read again when it is older than five minutes.
@@ -68,6 +114,38 @@ impl App {
             published = self.published_since(MIN_AGE).await?;
         }
         published.verifier.verify(token, &self.config.audience, self.clock.now())
+    }
+
+    /// Whether this is what the distribution adds to each request that it passes on, compared in constant time. No where
+    /// there is no distribution, or while the key set could not be read yet.
+    pub fn is_origin_proof(&self, proof: &[u8]) -> bool {
+        let expected = self.published.peek().and_then(|published| published.keys.origin_proof_sha256);
+        expected.is_some_and(|expected| bool::from(digest(&SHA256, proof).as_ref().ct_eq(&expected)))
+    }
+
+    /// Who makes the request `request_id`. Asks nobody: where the key of pseudonyms could not be read yet, the audit trail
+    /// lacks the network, and what needs a throttle refuses by itself.
+    pub fn caller(&self, request_id: String, network: Network) -> Caller {
+        Caller::new(request_id, network, self.pseudonyms.peek().as_deref())
+    }
+
+    /// Whom the token speaks for, as things are now: the account is active, the session live, and both of one epoch. One
+    /// round trip, and the only one that an authorised request needs.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`].
+    pub async fn signed_in(&self, token: &str) -> Result<SignedIn> {
+        let claims = self.verify(token).await?;
+        self.signed_in_by(&claims).await
+    }
+
+    /// The second half of [`App::signed_in`], for whoever reads something else beside it.
+    pub async fn signed_in_by(&self, claims: &Claims) -> Result<SignedIn> {
+        let (user_id, session_id) = (UserId::new(claims.sub), SessionId::new(claims.sid));
+        let (account, session) = self.store.account_and_session(user_id, session_id).await?;
+        let session = session.filter(|session| session.is_live(self.clock.now())).ok_or(Error::InvalidToken)?;
+        let account = account.filter(|account| account.honours(session.session_epoch)).ok_or(Error::InvalidToken)?;
+        Ok(SignedIn { account, session })
     }
 
     async fn published_since(&self, max_age: Duration) -> Result<Arc<Published>> {
@@ -95,7 +173,7 @@ pub struct Tokens {
     pub access_token: AccessToken,
     pub expires_in: Duration,
     /// A secret: whoever holds it can continue the session.
-    pub refresh_token: zeroize::Zeroizing<String>,
+    pub refresh_token: Zeroizing<String>,
     pub refresh_expires_in: Duration,
 }
 
@@ -157,7 +235,7 @@ impl Signer {
         Ok(Tokens {
             access_token: sign(&claims, keys.signing_key(now).ok_or(Error::NoKeySet)?)?,
             expires_in: self.app.config.lifetimes.access,
-            refresh_token: zeroize::Zeroizing::new(refresh.seal(mac)),
+            refresh_token: Zeroizing::new(refresh.seal(mac)),
             refresh_expires_in: session.remaining(now),
         })
     }

@@ -65,6 +65,11 @@ impl<T> Cached<T> {
         }
     }
 
+    /// The value if it was ever loaded; asks nobody.
+    pub fn peek(&self) -> Option<Arc<T>> {
+        self.known().map(|(value, _)| value)
+    }
+
     fn known(&self) -> Option<(Arc<T>, Timestamp)> {
         let entry = self.entry.read().unwrap_or_else(PoisonError::into_inner);
         entry.as_ref().map(|entry| (entry.value.clone(), entry.tried_at))

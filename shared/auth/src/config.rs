@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use zeroize::Zeroizing;
 
 use crate::HashParameters;
 
@@ -23,8 +24,14 @@ pub struct Config {
     pub hashes_at_once: usize,
     /// Where the private key set is; only functions that sign have one.
     pub key_set: Option<SecretSource>,
+    /// Where the key of pseudonyms and device cookies is; functions that throttle or write an audit trail have it.
+    pub pseudonym_key: Option<SecretSource>,
+    /// How many accounts one network may open in an hour.
+    pub registrations_per_hour: u32,
     /// The name of the refresh cookie: `__Host-refresh`, except on a loopback server for browsers that refuse it there.
     pub refresh_cookie: String,
+    /// The name of the device cookie, `__Host-device`, with the same exception.
+    pub device_cookie: String,
     pub(crate) aws: Aws,
 }
 
@@ -44,12 +51,24 @@ pub struct PasswordPolicy {
 }
 
 /// Where the private key set is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum SecretSource {
     /// A Secrets Manager secret, by name or ARN.
     Secret(String),
     /// A file, locally.
     File(PathBuf),
+    /// The secret itself, in tests.
+    Given(Zeroizing<String>),
+}
+
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secret(_) => "Secret(..)",
+            Self::File(_) => "File(..)",
+            Self::Given(_) => "Given(..)",
+        })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +110,19 @@ impl Config {
         Self::read(&std::env::vars().collect())
     }
 
+    /// A configuration for an operator's tool, which finds region, credentials and endpoint by means of its own. No
+    /// endpoint is AWS's own.
+    pub fn operator(
+        table: &str,
+        region: &str,
+        credentials: SharedCredentialsProvider,
+        dynamodb_endpoint: Option<String>,
+    ) -> Self {
+        let region = region.to_owned();
+        let aws = Aws { region, dynamodb_endpoint, secrets_endpoint: None, credentials, is_local: false };
+        Self { aws, ..Self::local("", table) }
+    }
+
     /// A configuration for an engine on this machine, with credentials that open nothing.
     pub fn local(dynamodb_endpoint: &str, table: &str) -> Self {
         Self {
@@ -101,7 +133,10 @@ impl Config {
             hash: HashParameters::DEFAULT,
             hashes_at_once: 1,
             key_set: None,
-            refresh_cookie: DEFAULT_COOKIE.to_owned(),
+            pseudonym_key: None,
+            registrations_per_hour: DEFAULT_REGISTRATIONS,
+            refresh_cookie: REFRESH_COOKIE.to_owned(),
+            device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
                 region: "us-east-1".to_owned(),
                 dynamodb_endpoint: Some(dynamodb_endpoint.to_owned()),
@@ -155,11 +190,10 @@ impl Config {
                 .faults
                 .push("ARGON2_MEMORY_KIB and ARGON2_ITERATIONS are below every set that OWASP allows".to_owned());
         }
-        let key_set = match (reader.text("KEY_SET_SECRET_ID"), reader.text("KEY_SET_FILE")) {
-            (_, Some(path)) => Some(SecretSource::File(path.into())),
-            (Some(id), None) => Some(SecretSource::Secret(id)),
-            (None, None) => None,
-        };
+        let (key_set, pseudonym_key) = (
+            reader.secret("KEY_SET_SECRET_ID", "KEY_SET_FILE"),
+            reader.secret("PSEUDONYM_SECRET_ID", "PSEUDONYM_FILE"),
+        );
         let config = Self {
             table: reader.required("TABLE_NAME"),
             audience: reader.text("AUDIENCE").unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
@@ -168,7 +202,10 @@ impl Config {
             hash,
             hashes_at_once: 1,
             key_set,
-            refresh_cookie: DEFAULT_COOKIE.to_owned(),
+            pseudonym_key,
+            registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
+            refresh_cookie: REFRESH_COOKIE.to_owned(),
+            device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
                 region: reader.required("AWS_REGION"),
                 dynamodb_endpoint: reader.text("AWS_ENDPOINT_URL_DYNAMODB"),
@@ -182,7 +219,10 @@ impl Config {
 }
 
 const DEFAULT_AUDIENCE: &str = "vestibule";
-const DEFAULT_COOKIE: &str = "__Host-refresh";
+const REFRESH_COOKIE: &str = "__Host-refresh";
+const DEVICE_COOKIE: &str = "__Host-device";
+/// A school or a company may share one IPv4 address.
+const DEFAULT_REGISTRATIONS: u32 = 30;
 
 struct Reader<'a> {
     variables: &'a HashMap<String, String>,
@@ -193,6 +233,12 @@ impl Reader<'_> {
     /// An empty variable counts as absent: `sam local` passes undeclared overrides that way.
     fn text(&self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// A file, which is set locally alone, comes before a secret's name, which the template always sets.
+    fn secret(&self, id: &str, file: &str) -> Option<SecretSource> {
+        let file = self.text(file).map(|path| SecretSource::File(path.into()));
+        file.or_else(|| self.text(id).map(SecretSource::Secret))
     }
 
     fn required(&mut self, name: &str) -> String {

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,6 +19,12 @@ pub enum Error {
     /// cookie that the client holds by then.
     #[error("the refresh token is not valid")]
     InvalidRefreshToken { session_is_dead: bool },
+    /// The account lacks the role that this demands.
+    #[error("the account has not the role that this needs")]
+    MissingRole,
+    /// Tried too often.
+    #[error("too many tries")]
+    TooManyRequests { retry_after: Duration },
     #[error("the request's origin is not allowed")]
     ForeignOrigin,
     #[error("the e-mail address has an account")]
@@ -48,6 +55,13 @@ pub struct Invalid {
     pub code: &'static str,
     /// A sentence, for people.
     pub detail: &'static str,
+}
+
+impl Invalid {
+    /// As an error, of the value at `pointer`.
+    pub fn at(self, pointer: &'static str) -> Error {
+        Error::Invalid(vec![Fault { pointer, invalid: self }])
+    }
 }
 
 /// One rule broken at one place of the input.

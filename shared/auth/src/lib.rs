@@ -3,8 +3,8 @@
 //! This crate knows neither HTTP nor Lambda. It offers nouns with verbs on them; the sequence of what happens on a
 //! login is told by the function (`functions/login/src/lib.rs`).
 //!
-//! Not offered: password reset, e-mail verification, throttling, roles administration (later issues), and a pluggable
-//! store: [`Store`] speaks DynamoDB and nothing else, because what guards the accounts *is* its condition expressions.
+//! Not offered: password reset and e-mail verification (later issues), and a pluggable store: [`Store`] speaks DynamoDB
+//! and nothing else, because what guards the accounts *is* its condition expressions.
 
 mod access_token;
 mod app;
@@ -13,36 +13,46 @@ mod callback;
 mod clock;
 mod config;
 mod credentials;
+mod device;
 mod email;
 mod error;
 mod key_set;
 mod log;
+mod network;
 mod password;
 mod profile;
+mod pseudonym;
 mod random;
 mod refresh_token;
 mod secret;
 mod session;
 mod store;
+#[cfg(feature = "strength")]
+mod strength;
+mod throttle;
 mod user;
 mod username;
 
 pub use access_token::{AccessToken, Claims, Verifier};
-pub use app::{App, Published, Signer, Tokens};
+pub use app::{App, Published, SignedIn, Signer, Tokens};
 pub use callback::CallbackUrl;
 pub use clock::{Clock, Timestamp};
 pub use config::{Config, ConfigError, Lifetimes, PasswordPolicy, SecretSource};
 pub use credentials::{Credential, HashUpgrade};
+pub use device::Device;
 pub use email::Email;
 pub use error::{Error, Fault, Invalid, Result};
 pub use key_set::{Algorithm, KeySet, KeySetError, PublicKeySet, Revocation, Schedule};
-pub use log::{Event, Log};
+pub use log::{Caller, Event, Log};
+pub use network::Network;
 pub use password::{HashParameters, Hasher, Password, PasswordHash};
 pub use profile::{Bio, BirthDate, FullName};
+pub use pseudonym::Pseudonyms;
 pub use random::Random;
 pub use refresh_token::{MacKey, RefreshToken};
 pub use secret::{KeySetSecret, Versions};
 pub use session::{Presentation, Session, SessionId};
-pub use store::{Account, Rotation, Store};
+pub use store::{Account, Ended, Rotation, Store, UserPage};
+pub use throttle::{Bucket, Identifier, Pass, Throttle};
 pub use user::{Change, ProfileChange, Role, Status, User, UserId};
 pub use username::Username;

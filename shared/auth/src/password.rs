@@ -41,6 +41,11 @@ impl Password {
         }
         Ok(Self(Zeroizing::new(nfc.into_owned())))
     }
+
+    #[cfg(feature = "strength")]
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Password {

@@ -1,4 +1,5 @@
-//! The private key set, in Secrets Manager or a file. No SDK type leaves this module.
+//! Secrets, from Secrets Manager or a file: the private key set, and the key of pseudonyms. No SDK type leaves this
+//! module.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use crate::config::{Config, SecretSource};
 use crate::store::sdk;
 use crate::{App, ConfigError, Error, KeySet, Result};
 
-/// Reads the private key set.
+/// Reads one secret.
 #[derive(Clone, Debug)]
 pub(crate) enum Secrets {
     Remote {
@@ -22,6 +23,7 @@ pub(crate) enum Secrets {
         id: String,
     },
     File(std::path::PathBuf),
+    Given(Zeroizing<String>),
     /// Never reloads: the set that was given, for tests.
     Fixed(KeySet),
 }
@@ -33,20 +35,28 @@ impl Secrets {
                 Self::Remote { client: Client::from_conf(sdk::secrets_manager(&config.aws)), id: id.clone() }
             }
             SecretSource::File(path) => Self::File(path.clone()),
+            SecretSource::Given(text) => Self::Given(text.clone()),
         }
     }
 
     pub async fn load(&self) -> Result<KeySet> {
-        let text = match self {
-            Self::Fixed(set) => return Ok(set.clone()),
+        if let Self::Fixed(set) = self {
+            return Ok(set.clone());
+        }
+        KeySet::from_json(&self.text().await?).map_err(|_| Error::NoKeySet)
+    }
+
+    pub async fn text(&self) -> Result<Zeroizing<String>> {
+        Ok(match self {
+            Self::Fixed(set) => set.to_json(),
+            Self::Given(text) => text.clone(),
             Self::File(path) => Zeroizing::new(std::fs::read_to_string(path).map_err(|_| Error::NoKeySet)?),
             Self::Remote { client, id } => {
                 let answer = client.get_secret_value().secret_id(id).send().await;
                 let answer = answer.map_err(|error| unavailable("GetSecretValue", &error))?;
                 Zeroizing::new(answer.secret_string.unwrap_or_default())
             }
-        };
-        KeySet::from_json(&text).map_err(|_| Error::NoKeySet)
+        })
     }
 }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::{Lifetimes, RefreshToken, Timestamp, UserId};
+use crate::{Lifetimes, Network, RefreshToken, Timestamp, UserId};
 
 /// A session's id: a version 7 UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +51,8 @@ pub struct Session {
     pub absolute_expires_at: Timestamp,
     /// The client's own description of itself (`User-Agent`), cut to 128 characters.
     pub client: Option<String>,
+    /// The network it was opened from, as its owner is shown it: `203.0.113.0/24`.
+    pub network: Option<String>,
 }
 
 /// What a presented refresh token is to the session it names, after the conditional rotation has failed.
@@ -99,18 +101,25 @@ impl Session {
             idle_expires_at: now.plus(lifetimes.refresh_idle).min(absolute_expires_at),
             absolute_expires_at,
             client: None,
+            network: None,
         }
     }
 
     #[must_use]
-    pub fn with_client(mut self, user_agent: Option<&str>) -> Self {
+    pub fn with_client(mut self, user_agent: Option<&str>, network: Network) -> Self {
         let printable = |text: &str| text.chars().filter(|c| !c.is_control()).take(128).collect::<String>();
         self.client = user_agent.map(printable).filter(|text| !text.is_empty());
+        self.network = Some(network.shown());
         self
     }
 
     pub fn is_live(&self, now: Timestamp) -> bool {
-        now < self.idle_expires_at && now < self.absolute_expires_at
+        now < self.expires_at()
+    }
+
+    /// When its current refresh token expires if nobody refreshes.
+    pub fn expires_at(&self) -> Timestamp {
+        self.idle_expires_at.min(self.absolute_expires_at)
     }
 
     /// The id of the key that the current token was minted under.
@@ -120,7 +129,7 @@ impl Session {
 
     /// How long the current refresh token can still be used if nobody refreshes.
     pub fn remaining(&self, now: Timestamp) -> Duration {
-        self.idle_expires_at.min(self.absolute_expires_at).since(now)
+        self.expires_at().since(now)
     }
 
     /// Judges a token that names this session. Total: every token and every moment get exactly one verdict.

@@ -42,6 +42,9 @@ pub enum Status {
 pub struct Role(String);
 
 impl Role {
+    /// What an operator's endpoints demand.
+    pub const ADMIN: &str = "admin";
+
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let fits = (1..=64).contains(&text.len());
         if fits && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-:.".contains(&b)) {

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use auth::{Clock, KeySet, Lifetimes, Random, Schedule};
+use auth::{Clock, KeySet, Lifetimes, Pseudonyms, Random, Schedule};
 
 pub fn load_or_generate(path: &Path) -> Result<KeySet, String> {
     match std::fs::read_to_string(path) {
@@ -23,17 +23,34 @@ fn generate(path: &Path) -> Result<KeySet, String> {
     // As a deployment's first keys are made.
     let schedule = Schedule::new(Lifetimes::DEFAULT);
     let set = KeySet::default().rotated(Clock::System.now(), &schedule, &Random::System).map_err(|e| e.to_string())?;
+    write(path, &set.to_json())?;
+    Ok(set)
+}
+
+/// Sees to it that the file holds a key for pseudonyms.
+pub fn pseudonym_key(path: &Path) -> Result<(), String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if Pseudonyms::new(text.trim()).is_some() => Ok(()),
+        Ok(_) => Err(format!("the key file {} is damaged; delete it, and throttles start anew", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let secret = Pseudonyms::generate(&Random::System).map_err(|e| e.to_string())?;
+            write(path, &secret)
+        }
+        Err(error) => Err(format!("can't read {}: {error}", path.display())),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
     // Written aside and renamed, so that a kill in between leaves no half of a key set.
     let aside = path.with_extension("new");
     let _ = std::fs::remove_file(&aside);
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut file| {
-        file.write_all(set.to_json().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()
     });
     written
         .and_then(|()| std::fs::rename(&aside, path))
-        .map_err(|error| format!("can't write {}: {error}", path.display()))?;
-    Ok(set)
+        .map_err(|error| format!("can't write {}: {error}", path.display()))
 }
 
 fn corrupt(path: &Path, why: &str) -> String {

@@ -4,14 +4,20 @@
 //! the same SDK. Only this differs: CORS is ours (in AWS it is the API's), and the key set is a file.
 
 mod keys;
+mod running;
 mod settings;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use auth::{App, Config, Hasher, Log, SecretSource, Signer};
+use auth::{App, Config, Hasher, Log, SecretSource, Signer, Throttle};
+use auth_http::Peer;
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::map_request;
 use engine::Engine;
+use running::Running;
 use settings::Settings;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -36,6 +42,8 @@ async fn run() -> Result<(), String> {
         .map_err(|error| format!("can't create the folder {}: {error}", settings.data.display()))?;
     let key_file = settings.data.join("keys.json");
     let keys = keys::load_or_generate(&key_file)?;
+    let pseudonym_file = settings.data.join("pseudonyms.key");
+    keys::pseudonym_key(&pseudonym_file)?;
 
     let engine = Engine::open(Some(&settings.data.join("dynamodb.sqlite")), TABLE)?;
     let (stop, stopped) = watch::channel(());
@@ -50,6 +58,8 @@ async fn run() -> Result<(), String> {
     let mut config = Config::local(&endpoint, TABLE);
     config.hashes_at_once = available_parallelism().map_or(1, usize::from);
     config.key_set = Some(SecretSource::File(key_file));
+    config.pseudonym_key = Some(SecretSource::File(pseudonym_file));
+    config.registrations_per_hour = settings.registrations_per_hour;
     let app = App::connect(config, Log::Stdout);
     let issuer = settings.issuer();
     // The table may remember keys whose file was deleted.
@@ -62,8 +72,11 @@ async fn run() -> Result<(), String> {
     app.warm().await;
 
     let router = auth_http::edge(routers(&app).await?, &app).layer(auth_http::cors(&published.origins));
+    let running = Running::announce(&settings.data, &endpoint, TABLE)?;
     println!("{}", settings.banner());
+    let router = router.layer(map_request(with_peer)).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, router).with_graceful_shutdown(interrupted()).await;
+    drop(running);
     drop(stop);
     for server in servers {
         let _ = server.await;
@@ -77,12 +90,31 @@ async fn routers(app: &App) -> Result<Router, String> {
     let app = app.clone();
     let hasher = Hasher::new(app.config.hash, app.config.hashes_at_once, app.random.clone());
     let signer = Signer::load(&app).await.map_err(|error| error.to_string())?;
+    let throttle = Throttle::new(&app);
     Ok(Router::new()
-        .merge(register::router(register::Register { app: app.clone(), hasher: hasher.clone() }))
-        .merge(login::router(login::Login { app: app.clone(), hasher, signer: signer.clone() }))
-        .merge(refresh::router(refresh::Refresh { app: app.clone(), signer }))
+        .merge(register::router(register::Register {
+            app: app.clone(),
+            hasher: hasher.clone(),
+            throttle: throttle.clone(),
+        }))
+        .merge(login::router(login::Login {
+            app: app.clone(),
+            hasher: hasher.clone(),
+            signer: signer.clone(),
+            throttle: throttle.clone(),
+        }))
+        .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
+        .merge(logout::router(logout::Logout { app: app.clone(), signer: signer.clone() }))
+        .merge(sessions::router(sessions::Sessions { app: app.clone() }))
+        .merge(password::router(password::PasswordChange { app: app.clone(), hasher, signer, throttle }))
         .merge(profile::router(profile::Profile { app: app.clone() }))
         .merge(discovery::router(discovery::Discovery { app })))
+}
+
+/// The throttles count by the other end of the connection; no header changes it.
+async fn with_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+    request.extensions_mut().insert(Peer(peer.ip()));
+    request
 }
 
 async fn listen(address: &str) -> Result<TcpListener, String> {

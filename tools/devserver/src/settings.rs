@@ -9,6 +9,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// `DYNAMODB_LISTEN`: an address where the engine is to be reached from outside too, say by `sam local`.
     pub dynamodb_listen: Option<String>,
+    /// `REGISTRATIONS_PER_HOUR`: accounts that one address may open, 30 as in AWS by default.
+    pub registrations_per_hour: u32,
     /// `VESTIBULE_ORIGINS`: further origins of front ends, separated by commas.
     origins: Vec<String>,
 }
@@ -23,7 +25,13 @@ impl Settings {
             Some(Ok(port)) if port > 0 => port,
             Some(_) => return Err("PORT is not a number from 1 to 65535".to_owned()),
         };
+        let registrations_per_hour = match text("REGISTRATIONS_PER_HOUR").map(|number| number.parse()) {
+            None => 30,
+            Some(Ok(number)) if number > 0 => number,
+            Some(_) => return Err("REGISTRATIONS_PER_HOUR is not a whole number above 0".to_owned()),
+        };
         Ok(Self {
+            registrations_per_hour,
             port,
             data: text("VESTIBULE_DATA").unwrap_or_else(|| ".local".to_owned()).into(),
             dynamodb_listen: text("DYNAMODB_LISTEN"),

@@ -10,11 +10,23 @@ use serde_json::{Value, json};
 
 async fn service() -> TestApp {
     TestApp::new(|t| {
-        let (app, hasher, signer) = (t.app.clone(), t.hasher.clone(), t.signer.clone());
+        let (app, hasher, signer, throttle) = (t.app.clone(), t.hasher.clone(), t.signer.clone(), t.throttle.clone());
         Router::new()
-            .merge(register::router(register::Register { app: app.clone(), hasher: hasher.clone() }))
-            .merge(login::router(login::Login { app: app.clone(), hasher, signer: signer.clone() }))
-            .merge(refresh::router(refresh::Refresh { app: app.clone(), signer }))
+            .merge(register::router(register::Register {
+                app: app.clone(),
+                hasher: hasher.clone(),
+                throttle: throttle.clone(),
+            }))
+            .merge(login::router(login::Login {
+                app: app.clone(),
+                hasher: hasher.clone(),
+                signer: signer.clone(),
+                throttle: throttle.clone(),
+            }))
+            .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
+            .merge(logout::router(logout::Logout { app: app.clone(), signer: signer.clone() }))
+            .merge(sessions::router(sessions::Sessions { app: app.clone() }))
+            .merge(password::router(password::PasswordChange { app: app.clone(), hasher, signer, throttle }))
             .merge(profile::router(profile::Profile { app: app.clone() }))
             .merge(discovery::router(discovery::Discovery { app }))
     })
@@ -78,6 +90,7 @@ async fn what_is_answered_is_documented() {
         json!({ "email": format!("{name}@example.com"), "username": name, "password": auth_testing::PASSWORD })
             .to_string()
     };
+    let change = |current: &str, new: &str| json!({ "current_password": current, "new_password": new }).to_string();
     let refresh = json!({ "refresh_token": *tokens.refresh_token }).to_string();
     let big = "x".repeat(20_000);
     let cookie_login = json!({ "email": "ada@example.com", "password": "x", "transport": "cookie" }).to_string();
@@ -112,6 +125,23 @@ async fn what_is_answered_is_documented() {
         ("PATCH", "/auth/profile", &signed_in, big),
         ("PATCH", "/auth/profile", &signed_in[1..], "{}".to_owned()),
         ("PATCH", "/auth/profile", &plain, "{}".to_owned()),
+        ("GET", "/auth/sessions", &signed_in, String::new()),
+        ("GET", "/auth/sessions", &[], String::new()),
+        ("DELETE", "/auth/sessions/{id}", &signed_in, String::new()),
+        ("DELETE", "/auth/sessions/{id}", &[], String::new()),
+        ("POST", "/auth/password/change", &signed_in, change("wrong horse", "wooden lantern over quiet harbour")),
+        ("POST", "/auth/password/change", &signed_in, change("wrong horse", "x")),
+        ("POST", "/auth/password/change", &plain, "{}".to_owned()),
+        (
+            "POST",
+            "/auth/password/change",
+            &signed_in,
+            change(auth_testing::PASSWORD, "wooden lantern over quiet harbour"),
+        ),
+        ("DELETE", "/auth/sessions", &signed_in, String::new()),
+        ("POST", "/auth/logout", &plain, json!({ "refresh_token": "x" }).to_string()),
+        ("POST", "/auth/logout", &plain, "{".to_owned()),
+        ("POST", "/auth/logout", &[], String::new()),
         ("GET", "/.well-known/jwks.json", &[], String::new()),
         ("GET", "/.well-known/openid-configuration", &[], String::new()),
         ("GET", "/auth/openapi.json", &[], String::new()),
@@ -134,5 +164,8 @@ async fn what_is_answered_is_documented() {
         }
         statuses.insert(answer.status);
     }
-    assert!(statuses.is_superset(&BTreeSet::from([200, 201, 400, 401, 403, 409, 412, 413, 415, 422])), "{statuses:?}");
+    assert!(
+        statuses.is_superset(&BTreeSet::from([200, 201, 204, 400, 401, 403, 404, 409, 412, 413, 415, 422])),
+        "{statuses:?}"
+    );
 }

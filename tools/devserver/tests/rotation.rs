@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth::{App, Config, KeySetSecret, PublicKeySet, Schedule, Signer, Timestamp, Verifier};
+use auth::{App, Config, KeySetSecret, PublicKeySet, Schedule, Signer, Throttle, Timestamp, Verifier};
 use auth_testing::{PASSWORD, SecretsManager, TestApp};
 use axum::Router;
 use rotate_keys::RotateKeys;
@@ -58,7 +58,12 @@ impl Fleet {
         let app = app(&self.test, &self.secrets);
         let (signer, hasher) = (Signer::load(&app).await.unwrap(), self.test.hasher.clone());
         let router = Router::new()
-            .merge(login::router(login::Login { app: app.clone(), hasher, signer: signer.clone() }))
+            .merge(login::router(login::Login {
+                app: app.clone(),
+                hasher,
+                signer: signer.clone(),
+                throttle: Throttle::new(&app),
+            }))
             .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
             .merge(profile::router(profile::Profile { app: app.clone() }));
         let mut instance = self.test.clone();
@@ -128,7 +133,8 @@ impl Fleet {
 }
 
 fn app(test: &TestApp, secrets: &SecretsManager) -> App {
-    let config = Config::local(test.wire.endpoint(), test.wire.table());
+    let mut config = Config::local(test.wire.endpoint(), test.wire.table());
+    config.pseudonym_key.clone_from(&test.app.config.pseudonym_key);
     let config = config.with_secret(secrets.endpoint(), SecretsManager::SECRET_ID);
     App::with(config, test.clock.clone(), test.random.clone(), test.log.clone())
 }

@@ -1,4 +1,5 @@
 use auth::{Clock, Log, Random, Timestamp};
+use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -22,7 +23,7 @@ async fn ask(method: &str, path: &str) -> Answer {
         Problem::from(error).into_response()
     };
     let router = Router::new()
-        .route("/ok/{id}", get(async |id: RequestId| id.as_str().to_owned()))
+        .route("/ok/{id}", get(async |Extension(caller): Extension<auth::Caller>| caller.request_id))
         .route("/cached", get(async || ([(CACHE_CONTROL, "max-age=60")], "")))
         .route("/failing", get(failing))
         .route("/panicking", get(async || -> &'static str { panic!("on purpose") }));

@@ -134,6 +134,11 @@ impl KeySet {
         self.signing.is_empty() || self.mac.is_empty()
     }
 
+    /// The signing keys' ids, and when each begins to sign.
+    pub fn signing_times(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+        self.signing.iter().map(|key| (key.kid.as_str(), Timestamp::from_millis(key.sign_from.saturating_mul(1000))))
+    }
+
     /// The public part, for the `KEYSET` item.
     pub fn published(&self, issuer: &str, origins: &[String]) -> PublicKeySet {
         PublicKeySet {

@@ -1,10 +1,12 @@
 //! Users, their credentials, and the claims that make addresses and names unique.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 
 use super::item::{
-    Attributes, credential_item, key, read_credential, read_roles, read_session, read_user, user_item, username_item,
+    Attributes, credential_item, key, read_credential, read_roles, read_session, read_user, session_item, user_item,
+    username_item,
 };
 use super::{Store, email_pk, n, roles_pk, s, session_pk, unavailable, user_pk, username_pk};
 use crate::{
@@ -32,30 +34,19 @@ impl Store {
     /// # Errors
     /// [`Error::EmailTaken`], [`Error::UsernameTaken`].
     pub async fn user_create(&self, user: &User, hash: &PasswordHash) -> Result<()> {
+        self.transact(self.creation(user, hash)?).await
+    }
+
+    /// The writes of a new account.
+    pub(super) fn creation(&self, user: &User, hash: &PasswordHash) -> Result<Vec<(TransactWriteItem, Error)>> {
         let put = |item: Attributes| {
             Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression("attribute_not_exists(pk)")
         };
-        self.transact(vec![
-            (
-                write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put, put(user_item(user)).build())?,
-                Error::Internal("user id collision"),
-            ),
-            (
-                write(
-                    aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put,
-                    put(credential_item(user, hash)).build(),
-                )?,
-                Error::EmailTaken,
-            ),
-            (
-                write(
-                    aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put,
-                    put(username_item(user)).build(),
-                )?,
-                Error::UsernameTaken,
-            ),
+        Ok(vec![
+            (write(TransactWriteItemBuilder::put, put(user_item(user)).build())?, Error::Internal("user id collision")),
+            (write(TransactWriteItemBuilder::put, put(credential_item(user, hash)).build())?, Error::EmailTaken),
+            (write(TransactWriteItemBuilder::put, put(username_item(user)).build())?, Error::UsernameTaken),
         ])
-        .await
     }
 
     pub async fn credential_by_email(&self, email: &Email) -> Result<Option<Credential>> {
@@ -115,6 +106,36 @@ impl Store {
         let _ = update.send().await;
     }
 
+    /// Another password, the next epoch on user and credential, and the first session under it, or nothing at all. The
+    /// credential as it is then.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if credential or user changed meanwhile, or the user was deleted.
+    pub async fn password_change(
+        &self,
+        credential: Credential,
+        user: &User,
+        hash: PasswordHash,
+        session: &Session,
+    ) -> Result<Credential> {
+        let next = Credential { session_epoch: session.session_epoch, hash, ..credential.clone() };
+        let [of_user, of_credential] = self.epoch_raises(user);
+        let of_user = of_user.update_expression("SET session_epoch = :next_epoch");
+        let of_credential = of_credential
+            .condition_expression("attribute_exists(pk) AND user_id = :owner AND password_hash = :old")
+            .update_expression("SET session_epoch = :next_epoch, password_hash = :new")
+            .expression_attribute_values(":old", s(credential.hash.as_stored()))
+            .expression_attribute_values(":new", s(next.hash.as_stored()));
+        let opened = Put::builder().table_name(&self.table).set_item(Some(session_item(session)));
+        self.transact(vec![
+            (write(TransactWriteItemBuilder::update, of_user.build())?, Error::Conflict),
+            (write(TransactWriteItemBuilder::update, of_credential.build())?, Error::Conflict),
+            (write(TransactWriteItemBuilder::put, opened.build())?, Error::Internal("session id collision")),
+        ])
+        .await?;
+        Ok(next)
+    }
+
     /// Writes `next`, which was made from `current`, if nobody wrote in between. A retry of our own recognises its
     /// write by its id, so a lost answer is not reported as somebody else's change.
     ///
@@ -164,21 +185,15 @@ impl Store {
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values));
         self.transact(vec![
-            (
-                write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::put, claim.build())?,
-                Error::UsernameTaken,
-            ),
-            (write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::delete, old.build())?, Error::Conflict),
-            (
-                write(aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder::update, user.build())?,
-                Error::Conflict,
-            ),
+            (write(TransactWriteItemBuilder::put, claim.build())?, Error::UsernameTaken),
+            (write(TransactWriteItemBuilder::delete, old.build())?, Error::Conflict),
+            (write(TransactWriteItemBuilder::update, user.build())?, Error::Conflict),
         ])
         .await
     }
 
     /// All writes or none. Each is paired with the error that its failed condition means.
-    async fn transact(&self, writes: Vec<(TransactWriteItem, Error)>) -> Result<()> {
+    pub(super) async fn transact(&self, writes: Vec<(TransactWriteItem, Error)>) -> Result<()> {
         let (items, meanings): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         // The SDK draws a ClientRequestToken once per call and repeats it in its retries.
         let Err(error) = self.client.transact_write_items().set_transact_items(Some(items)).send().await else {
@@ -198,11 +213,8 @@ impl Store {
     }
 }
 
-fn write<T, E>(
-    place: impl FnOnce(
-        aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder,
-        T,
-    ) -> aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder,
+pub(super) fn write<T, E>(
+    place: impl FnOnce(TransactWriteItemBuilder, T) -> TransactWriteItemBuilder,
     built: std::result::Result<T, E>,
 ) -> Result<TransactWriteItem> {
     let built = built.map_err(|_| Error::Internal("incomplete transaction"))?;

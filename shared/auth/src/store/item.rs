@@ -153,6 +153,13 @@ pub fn read_roles(attributes: &Attributes) -> Result<Vec<Role>> {
     values.iter().map(|value| role(value).ok_or(Error::Internal("roles"))).collect()
 }
 
+pub fn roles_item(id: UserId, roles: &[Role]) -> Attributes {
+    let roles = roles.iter().map(|role| AttributeValue::S(role.as_str().to_owned())).collect();
+    let mut item = Item::new(super::roles_pk(id), "ROLES").build();
+    item.insert("roles".to_owned(), AttributeValue::L(roles));
+    item
+}
+
 pub fn credential_item(user: &User, hash: &PasswordHash) -> Attributes {
     Item::new(super::email_pk(user.email.key()), "CREDENTIAL")
         .s("user_id", user.id.to_string())
@@ -192,7 +199,8 @@ pub fn session_item(session: &Session) -> Attributes {
         .n("idle_expires_at", session.idle_expires_at.millis())
         .n("absolute_expires_at", session.absolute_expires_at.millis())
         .n("expires_at", ttl(session.absolute_expires_at))
-        .optional("client", session.client.as_deref());
+        .optional("client", session.client.as_deref())
+        .optional("network", session.network.as_deref());
     for (name, at) in ROTATED.iter().zip(session.rotated_at) {
         item = item.n(name, at.millis());
     }
@@ -219,6 +227,7 @@ pub fn read_session(attributes: &Attributes) -> Result<Session> {
         idle_expires_at: item.time("idle_expires_at")?,
         absolute_expires_at: item.time("absolute_expires_at")?,
         client: item.optional("client").map(str::to_owned),
+        network: item.optional("network").map(str::to_owned),
     })
 }
 

@@ -6,8 +6,10 @@
 mod accounts;
 mod item;
 mod key_set;
+mod operators;
 pub(crate) mod sdk;
 mod sessions;
+mod throttle;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,7 +20,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 pub use accounts::Account;
 use item::Attributes;
-pub use sessions::Rotation;
+pub use operators::UserPage;
+pub use sessions::{Ended, Rotation};
+pub(crate) use throttle::{Counter, Taken};
 
 use crate::{Config, Error, Result, UserId};
 

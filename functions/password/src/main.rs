@@ -1,0 +1,14 @@
+//! Holds: the hasher, the signer, and the throttle.
+
+use std::process::ExitCode;
+
+use auth::{Hasher, Signer, Throttle};
+
+fn main() -> ExitCode {
+    auth_http::run(|app| async move {
+        let hasher = Hasher::new(app.config.hash, app.config.hashes_at_once, app.random.clone());
+        let signer = Signer::load(&app).await?;
+        let throttle = Throttle::new(&app);
+        Ok(password::router(password::PasswordChange { app, hasher, signer, throttle }))
+    })
+}

@@ -1,0 +1,187 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::store::{Counter, Taken};
+use crate::{App, Caller, Clock, Device, Email, Error, Pseudonyms, Result, SessionId, Store, Timestamp, Username};
+
+/// Limits how often something may be tried. A try is counted *before* it is made, by one conditional write, so that
+/// never more tries than the budget get through, however many come at once; a success clears the count.
+#[derive(Clone, Debug)]
+pub struct Throttle {
+    store: Store,
+    clock: Clock,
+    /// What this instance saw to be used up, and until when it believes so: a flood shall not burn the owner's money.
+    spent: Arc<Mutex<HashMap<String, Timestamp>>>,
+}
+
+/// One item of the table, and what is counted in it.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    key: String,
+    counters: Vec<Counter>,
+    /// When all is forgotten.
+    expires_at: Timestamp,
+}
+
+/// A try that was counted.
+#[derive(Debug)]
+#[must_use = "a success gives it back"]
+pub struct Pass {
+    key: String,
+    count: u32,
+}
+
+/// What somebody claims to be at sign-in.
+#[derive(Clone, Debug)]
+pub enum Identifier {
+    Email(Email),
+    Username(Username),
+}
+
+impl Bucket {
+    /// Sign-ins to what was submitted, known or not, by browsers that are not known: [`PER_NETWORK`] in
+    /// [`WINDOW`] from one network, and [`CONSECUTIVE`] failures in a row from all of them together.
+    ///
+    /// An account has two identifiers, so 100 failures in a row at most (NIST SP 800-63B-4 §3.2.2). What then still
+    /// opens it: a known browser, or an operator.
+    pub fn sign_in(identifier: &Identifier, caller: &Caller, pseudonyms: &Pseudonyms, now: Timestamp) -> Self {
+        let key = match identifier {
+            Identifier::Email(email) => pseudonyms.of("email", email.key()),
+            Identifier::Username(username) => pseudonyms.of("username", username.key()),
+        };
+        let window = Window::of(now, WINDOW);
+        let mut counters = vec![Counter::new("failures", CONSECUTIVE, now.plus(MEMORY))];
+        counters.push(window.counter(&pseudonyms.of("network", &caller.network.client()), PER_NETWORK));
+        if let Some(site) = caller.network.site() {
+            counters.push(window.counter(&pseudonyms.of("network", &site), PER_NETWORK * 4));
+        }
+        Self { key: format!("login#{key}"), counters, expires_at: now.plus(MEMORY) }
+    }
+
+    /// Sign-ins from a browser that is known to the account, wherever it is.
+    pub fn device(device: &Device, pseudonyms: &Pseudonyms, now: Timestamp) -> Self {
+        let failures = Counter::new("failures", CONSECUTIVE, now.plus(MEMORY));
+        let counters = vec![failures, Window::of(now, WINDOW).counter("device", PER_NETWORK)];
+        Self { key: format!("login#{}", pseudonyms.of("device", &device.id())), counters, expires_at: now.plus(MEMORY) }
+    }
+
+    /// Passwords asked for again inside a session. Counted by session: whoever has stolen one does not use up the tries
+    /// of its owner, who can always open another.
+    pub fn confirmation(session: SessionId, now: Timestamp) -> Self {
+        let counters = vec![Counter::new("failures", PER_NETWORK, now.plus(MEMORY))];
+        Self { key: format!("password#{session}"), counters, expires_at: now.plus(MEMORY) }
+    }
+
+    /// New accounts from one network in an hour.
+    pub fn registration(caller: &Caller, per_hour: u32, pseudonyms: &Pseudonyms, now: Timestamp) -> Vec<Self> {
+        let window = Window::of(now, Duration::from_hours(1));
+        let bucket = |network: &str, max| Self {
+            key: format!("register#{}#{}", pseudonyms.of("network", network), window.index),
+            counters: vec![Counter::new("count", max, window.end)],
+            expires_at: window.end,
+        };
+        let client = bucket(&caller.network.client(), per_hour);
+        let site = caller.network.site().map(|site| bucket(&site, per_hour.saturating_mul(4)));
+        [Some(client), site].into_iter().flatten().collect()
+    }
+}
+
+impl Throttle {
+    pub fn new(app: &App) -> Self {
+        Self { store: app.store.clone(), clock: app.clock.clone(), spent: Arc::default() }
+    }
+
+    /// Refuses without asking anybody what this instance knows to be used up.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`].
+    pub fn precheck(&self, bucket: &Bucket) -> Result<()> {
+        let now = self.clock.now();
+        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        match spent.get(&bucket.known_by()) {
+            Some(&until) if until > now => Err(Error::TooManyRequests { retry_after: until.since(now) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts one try, unless there were too many: one write.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`], with the time until the next try has a chance.
+    pub async fn take(&self, bucket: &Bucket) -> Result<Pass> {
+        self.precheck(bucket)?;
+        let now = self.clock.now();
+        let mut taken = self.store.throttle_take(&bucket.key, &bucket.counters, bucket.expires_at).await?;
+        if let Taken::Refused { expires_at, .. } = taken
+            && expires_at <= now
+        {
+            // DynamoDB sweeps in its own time: what has expired and is still there counts for nothing.
+            self.store.throttle_clear_expired(&bucket.key, expires_at).await?;
+            taken = self.store.throttle_take(&bucket.key, &bucket.counters, bucket.expires_at).await?;
+        }
+        match taken {
+            Taken::Counted(count) => Ok(Pass { key: bucket.key.clone(), count }),
+            Taken::Refused { until, .. } => {
+                self.remember(bucket, until.min(now.plus(BELIEF)), now);
+                Err(Error::TooManyRequests { retry_after: until.since(now) })
+            }
+        }
+    }
+
+    /// After a success: what was counted so far is forgotten. Costs a write only when several tries had been counted,
+    /// so that those who never fail pay for one in [`GIVE_BACK_ABOVE`] sign-ins.
+    pub async fn give_back(&self, pass: Pass) {
+        if pass.count > GIVE_BACK_ABOVE {
+            // A count that stays is a nuisance, and no reason to refuse a right password.
+            let _ = self.store.throttle_clear(&pass.key).await;
+        }
+    }
+
+    fn remember(&self, bucket: &Bucket, until: Timestamp, now: Timestamp) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.len() >= MAX_REMEMBERED {
+            spent.retain(|_, until| *until > now);
+        }
+        if spent.len() < MAX_REMEMBERED {
+            spent.insert(bucket.known_by(), until);
+        }
+    }
+}
+
+impl Bucket {
+    /// Another network has another window in the same item.
+    fn known_by(&self) -> String {
+        self.counters.iter().fold(self.key.clone(), |name, counter| name + " " + &counter.name)
+    }
+}
+
+struct Window {
+    index: i64,
+    end: Timestamp,
+}
+
+impl Window {
+    fn of(now: Timestamp, length: Duration) -> Self {
+        let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        let index = now.millis().div_euclid(length);
+        Self { index, end: Timestamp::from_millis((index + 1).saturating_mul(length)) }
+    }
+
+    /// A window is part of the counter's name, so a new one starts at nothing without a second write.
+    fn counter(&self, what: &str, max: u32) -> Counter {
+        Counter::new(&format!("{what}#{}", self.index), max, self.end)
+    }
+}
+
+/// Failures in a row from all unknown browsers, for each of an account's two identifiers.
+const CONSECUTIVE: u32 = 50;
+/// Tries in a [`WINDOW`] by one client.
+const PER_NETWORK: u32 = 10;
+const WINDOW: Duration = Duration::from_mins(15);
+/// How long failures in a row are remembered after the last of them.
+const MEMORY: Duration = Duration::from_hours(720);
+/// How long an instance trusts what it saw: somebody else's success may have cleared the bucket meanwhile.
+const BELIEF: Duration = Duration::from_mins(1);
+const GIVE_BACK_ABOVE: u32 = 4;
+const MAX_REMEMBERED: usize = 4096;

@@ -1,0 +1,8 @@
+//! The operators' commands, against a real DynamoDB engine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod binary;
+mod keys;
+mod operator;
+mod users;
