@@ -42,12 +42,11 @@ async fn a_rotation_that_was_killed_between_any_two_calls_ends_in_one_good_state
             let deployed = Deployed::new().await;
             let former = deployed.test.keys.signing_key_id(deployed.test.clock.now()).unwrap();
             deployed.secrets.rotate(TOKEN).unwrap();
-            deployed.secrets.stop_at(calls_before, takes_effect);
-            let _ = tokio::time::timeout(Duration::from_millis(200), deployed.steps(TOKEN)).await;
-            let was_stopped = deployed.secrets.was_stopped();
+            let was_killed =
+                deployed.secrets.kill_at(calls_before, takes_effect, Box::pin(deployed.steps(TOKEN))).await;
             deployed.steps(TOKEN).await.unwrap();
             assert_rotated(&deployed, former).await;
-            if !was_stopped {
+            if !was_killed {
                 assert!(calls_before > 10, "a rotation makes more calls than that");
                 break;
             }

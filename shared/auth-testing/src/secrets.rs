@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// Secrets Manager with one secret, on loopback: the five operations that a rotation knows, as AWS documents them.
 ///
@@ -17,6 +18,7 @@ use tokio::net::TcpListener;
 pub struct SecretsManager {
     endpoint: String,
     state: Arc<Mutex<Secret>>,
+    stopped: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -57,10 +59,11 @@ impl SecretsManager {
         let state = Arc::new(Mutex::new(Secret { versions: vec![first], ..Secret::default() }));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = Router::new().fallback(answer).with_state(state.clone());
+        let stopped = Arc::new(Notify::new());
+        let router = Router::new().fallback(answer).with_state((state.clone(), stopped.clone()));
         // Ends with the test's runtime.
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { endpoint, state }
+        Self { endpoint, state, stopped }
     }
 
     pub fn endpoint(&self) -> &str {
@@ -99,6 +102,16 @@ impl SecretsManager {
         let mut secret = self.state.lock().unwrap();
         secret.stop = Some(Stop { calls_before, takes_effect });
         secret.was_stopped = false;
+    }
+
+    /// Runs the work until it is done, or dead at that call, as if its process were killed. Says whether it died.
+    pub async fn kill_at(&self, calls_before: usize, takes_effect: bool, work: impl Future) -> bool {
+        self.stop_at(calls_before, takes_effect);
+        tokio::select! {
+            _ = work => {}
+            () = self.stopped.notified() => {}
+        }
+        self.was_stopped()
     }
 
     /// Whether the call came at which it was to hang. None hangs from here on.
@@ -241,7 +254,11 @@ fn token(request: &Value) -> Result<&str, Refusal> {
     token.ok_or(("InvalidParameterException", "a token has 32 to 64 characters"))
 }
 
-async fn answer(State(secret): State<Arc<Mutex<Secret>>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State((secret, stopped)): State<(Arc<Mutex<Secret>>, Arc<Notify>)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     let request: Value = serde_json::from_slice(&body).expect("the request is JSON");
@@ -259,6 +276,7 @@ async fn answer(State(secret): State<Arc<Mutex<Secret>>>, headers: HeaderMap, bo
         (stop, answer)
     };
     if stop.is_some() {
+        stopped.notify_one();
         std::future::pending::<()>().await;
     }
     match answer {
@@ -270,51 +288,4 @@ async fn answer(State(secret): State<Arc<Mutex<Secret>>>, headers: HeaderMap, bo
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FIRST: &str = "11111111-1111-4111-8111-111111111111";
-    const SECOND: &str = "22222222-2222-4222-8222-222222222222";
-
-    fn put(secret: &mut Secret, token: &str, value: &str, stages: &Value) -> Result<Value, Refusal> {
-        let request = json!({ "ClientRequestToken": token, "SecretString": value, "VersionStages": stages });
-        secret.call("PutSecretValue", &request)
-    }
-
-    fn name<T>(answer: Result<T, Refusal>) -> &'static str {
-        answer.err().map_or("", |(name, _)| name)
-    }
-
-    #[test]
-    fn a_token_takes_one_value_and_one_rotation_goes_on_at_a_time() {
-        let mut secret = Secret::default();
-        put(&mut secret, FIRST, "a", &Value::Null).unwrap();
-        put(&mut secret, FIRST, "a", &Value::Null).unwrap();
-        assert_eq!(name(put(&mut secret, FIRST, "b", &Value::Null)), "ResourceExistsException");
-        assert_eq!(name(put(&mut secret, "short", "b", &Value::Null)), "InvalidParameterException");
-
-        let rotate = |token: &str| json!({ "ClientRequestToken": token });
-        secret.rotate(&rotate(SECOND)).unwrap();
-        secret.rotate(&rotate(SECOND)).unwrap();
-        assert_eq!(name(secret.rotate(&rotate("33333333-3333-4333-8333-333333333333"))), "InvalidRequestException");
-        let pending = json!({ "VersionId": SECOND, "VersionStage": "AWSPENDING" });
-        assert_eq!(name(secret.get(&pending)), "ResourceNotFoundException");
-        put(&mut secret, SECOND, "b", &json!(["AWSPENDING"])).unwrap();
-        assert_eq!(secret.get(&pending).unwrap()["SecretString"], "b");
-        assert_eq!(secret.get(&json!({})).unwrap()["SecretString"], "a");
-    }
-
-    #[test]
-    fn a_stage_moves_only_from_where_it_is() {
-        let mut secret = Secret::default();
-        put(&mut secret, FIRST, "a", &Value::Null).unwrap();
-        put(&mut secret, SECOND, "b", &json!(["AWSPENDING"])).unwrap();
-        let mut request = json!({ "VersionStage": "AWSCURRENT", "MoveToVersionId": SECOND });
-        assert_eq!(name(secret.update_stage(&request)), "InvalidParameterException");
-        request["RemoveFromVersionId"] = json!(FIRST);
-        secret.update_stage(&request).unwrap();
-        assert_eq!(name(secret.update_stage(&request)), "InvalidParameterException");
-        assert_eq!(secret.get(&json!({})).unwrap()["SecretString"], "b");
-        assert_eq!(secret.get(&json!({ "VersionStage": "AWSPREVIOUS" })).unwrap()["SecretString"], "a");
-    }
-}
+mod tests;
