@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth::{App, CallbackUrl, Error, Event, KeySet, Schedule};
+use auth::{App, CallbackUrl, Error, Event, KeySet, PublicKeySet, Schedule};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ impl Properties {
         if !is_base(app, &properties.issuer) {
             return Err(Error::Internal("Issuer must be an https URL without query, fragment or a slash at its end"));
         }
-        if !origins.iter().all(|origin| is_origin(origin)) {
+        if !origins.iter().all(|origin| PublicKeySet::is_origin(origin)) {
             return Err(Error::Internal("Origins must be like https://app.example.com, without a path"));
         }
         Ok(Self { issuer: properties.issuer, origins })
@@ -112,9 +112,4 @@ fn is_base(app: &App, text: &str) -> bool {
     rest.is_some_and(|rest| {
         !rest.is_empty() && !rest.ends_with('/') && !rest.contains(|c: char| "?#@".contains(c) || !c.is_ascii_graphic())
     })
-}
-
-fn is_origin(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or(text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b)))
 }

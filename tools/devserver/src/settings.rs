@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use auth::PublicKeySet;
+
 pub struct Settings {
     /// `PORT`, 3000 by default.
     pub port: u16,
@@ -30,14 +32,18 @@ impl Settings {
             Some(Ok(number)) if number > 0 => number,
             Some(_) => return Err("REGISTRATIONS_PER_HOUR is not a whole number above 0".to_owned()),
         };
+        let origins: Vec<_> = text("VESTIBULE_ORIGINS")
+            .map(|list| list.split(',').map(|origin| origin.trim().to_owned()).collect())
+            .unwrap_or_default();
+        if !origins.iter().all(|origin| PublicKeySet::is_origin(origin)) {
+            return Err("VESTIBULE_ORIGINS is not a list of origins such as http://localhost:5173".to_owned());
+        }
         Ok(Self {
+            origins,
             registrations_per_hour,
             port,
             data: text("VESTIBULE_DATA").unwrap_or_else(|| ".local".to_owned()).into(),
             dynamodb_listen: text("DYNAMODB_LISTEN"),
-            origins: text("VESTIBULE_ORIGINS")
-                .map(|list| list.split(',').map(str::to_owned).collect())
-                .unwrap_or_default(),
         })
     }
 

@@ -45,6 +45,17 @@ pub struct PublicKeySet {
     pub origin_proof_sha256: Option<[u8; 32]>,
 }
 
+impl PublicKeySet {
+    /// Whether the text is an origin as browsers write it (RFC 6454 §6.2): no path, no slash at the end, and no `*`, which
+    /// with credentials would hand every page the cookies.
+    pub fn is_origin(text: &str) -> bool {
+        let rest = text.strip_prefix("https://").or(text.strip_prefix("http://"));
+        rest.is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b))
+        })
+    }
+}
+
 /// Why a key set could not be read. Says nothing of its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
