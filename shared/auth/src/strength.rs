@@ -11,7 +11,7 @@ impl Password {
     /// Refuses what is guessed within 10⁸ tries, by zxcvbn's estimate with the user's own words as a dictionary
     /// (NIST SP 800-63B-4 §3.1.1.2, blocklists; OWASP, Authentication Cheat Sheet, "password strength meter").
     ///
-    /// Its time grows faster than its input, so it sees the first [`SEEN`] code points; what comes after them counts
+    /// Its time grows faster than its input, so it sees the first 32 code points; what comes after them counts
     /// if it is more than a repetition.
     ///
     /// # Errors

@@ -40,8 +40,8 @@ pub enum Identifier {
 }
 
 impl Bucket {
-    /// Sign-ins to what was submitted, known or not, by browsers that are not known: [`PER_NETWORK`] in
-    /// [`WINDOW`] from one network, and [`CONSECUTIVE`] failures in a row from all of them together.
+    /// Sign-ins to what was submitted, known or not, by browsers that are not known: ten in a
+    /// quarter of an hour from one network, and fifty failures in a row from all of them together.
     ///
     /// An account has two identifiers, so 100 failures in a row at most (NIST SP 800-63B-4 §3.2.2). What then still
     /// opens it: a known browser, or an operator.
@@ -130,7 +130,7 @@ impl Throttle {
     }
 
     /// After a success: what was counted so far is forgotten. Costs a write only when several tries had been counted,
-    /// so that those who never fail pay for one in [`GIVE_BACK_ABOVE`] sign-ins.
+    /// so that those who never fail pay for one in five sign-ins.
     pub async fn give_back(&self, pass: Pass) {
         if pass.count > GIVE_BACK_ABOVE {
             // A count that stays is a nuisance, and no reason to refuse a right password.
@@ -176,7 +176,7 @@ impl Window {
 
 /// Failures in a row from all unknown browsers, for each of an account's two identifiers.
 const CONSECUTIVE: u32 = 50;
-/// Tries in a [`WINDOW`] by one client.
+/// Tries in a `WINDOW` by one client.
 const PER_NETWORK: u32 = 10;
 const WINDOW: Duration = Duration::from_mins(15);
 /// How long failures in a row are remembered after the last of them.
