@@ -267,7 +267,7 @@ impl Signer {
     async fn keys(&self, max_age: Duration) -> Result<Arc<KeySet>> {
         let load = async || {
             let set = self.secrets.load().await?;
-            if set.is_empty() { Err(Error::NoKeySet) } else { Ok(set) }
+            if set.is_ready(self.app.clock.now()) { Ok(set) } else { Err(Error::NoKeySet) }
         };
         self.keys.get(self.app.clock.now(), max_age, load).await
     }

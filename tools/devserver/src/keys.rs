@@ -10,8 +10,8 @@ use auth::{Clock, KeySet, Lifetimes, Pseudonyms, Random, Schedule};
 pub fn load_or_generate(path: &Path) -> Result<KeySet, String> {
     match std::fs::read_to_string(path) {
         Ok(text) => match KeySet::from_json(&text) {
-            Ok(set) if !set.is_empty() => Ok(set),
-            Ok(_) => Err(corrupt(path, "it holds no key")),
+            Ok(set) if set.is_ready(Clock::System.now()) => Ok(set),
+            Ok(_) => Err(corrupt(path, "it holds no key that signs now")),
             Err(error) => Err(corrupt(path, &error.to_string())),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => generate(path),

@@ -8,7 +8,7 @@ use std::fmt;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -82,6 +82,9 @@ struct SigningDocument {
     alg: Algorithm,
     sign_from: i64,
     pkcs8: Zeroizing<String>,
+    /// The public half, so that whoever signs need not work it out at each start.
+    #[serde(default)]
+    jwk: Option<Jwk>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,7 +108,7 @@ impl KeySet {
         let document: Document = serde_json::from_str(text).map_err(|_| KeySetError::Malformed)?;
         let signing = document.signing.into_iter().map(|key| {
             let pkcs8 = Zeroizing::new(URL_SAFE_NO_PAD.decode(key.pkcs8.as_bytes()).ok()?);
-            SigningKey::new(key.alg, key.sign_from, pkcs8)
+            SigningKey::new(key.alg, key.sign_from, pkcs8, key.jwk)
         });
         let mac = document.mac.into_iter().map(|key| {
             let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(key.key.as_bytes()).ok()?);
@@ -127,6 +130,7 @@ impl KeySet {
                     alg: key.algorithm,
                     sign_from: key.sign_from,
                     pkcs8: Zeroizing::new(URL_SAFE_NO_PAD.encode(key.pkcs8.as_slice())),
+                    jwk: Some(key.jwk.clone()),
                 })
                 .collect(),
             mac: (self.mac.iter())
@@ -143,6 +147,12 @@ impl KeySet {
 
     pub fn is_empty(&self) -> bool {
         self.signing.is_empty() || self.mac.is_empty()
+    }
+
+    /// Whether there are a key that signs now and one that mints, and the first is sound. Reads that one, so that the first
+    /// request need not.
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        self.signing_key(now).is_some_and(SigningKey::is_sound) && self.mac_key(now).is_some()
     }
 
     /// The signing keys' ids, and when each begins to sign.
@@ -224,6 +234,25 @@ mod tests {
             assert_eq!(back.signing_key(Timestamp::from_millis(5000)).unwrap().kid, set.signing[0].kid);
             assert!(back.signing_key(Timestamp::from_millis(4999)).is_none(), "not before its time");
         }
+    }
+
+    #[test]
+    fn a_set_from_before_the_public_halves_were_written_reads_the_same() {
+        let set = KeySet::generate(Algorithm::RS256, Timestamp::from_millis(0), &Random::System).unwrap();
+        let mut document: Value = serde_json::from_str(&set.to_json()).unwrap();
+        document["signing"][0].as_object_mut().unwrap().remove("jwk");
+        let old = KeySet::from_json(&document.to_string()).unwrap();
+        assert_eq!(old.published("https://x", &[]).jwks, set.published("https://x", &[]).jwks);
+    }
+
+    #[test]
+    fn a_key_that_does_not_sign_is_noticed_before_it_is_to() {
+        let now = Timestamp::from_millis(5000);
+        let set = KeySet::generate(Algorithm::RS256, now, &Random::System).unwrap();
+        assert!(set.is_ready(now) && !set.is_ready(Timestamp::from_millis(4000)));
+        let mut document: Value = serde_json::from_str(&set.to_json()).unwrap();
+        document["signing"][0]["pkcs8"] = "AAAA".into();
+        assert!(!KeySet::from_json(&document.to_string()).unwrap().is_ready(now));
     }
 
     #[test]
