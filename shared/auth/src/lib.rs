@@ -20,6 +20,7 @@ mod key_set;
 mod log;
 mod network;
 mod password;
+mod pending_file;
 mod profile;
 mod pseudonym;
 mod random;
@@ -46,6 +47,7 @@ pub use key_set::{Algorithm, KeySet, KeySetError, PublicKeySet, Revocation, Sche
 pub use log::{Caller, Event, Log};
 pub use network::Network;
 pub use password::{HashParameters, Hasher, Password, PasswordHash};
+pub use pending_file::PendingFile;
 pub use profile::{Bio, BirthDate, FullName};
 pub use pseudonym::Pseudonyms;
 pub use random::Random;
