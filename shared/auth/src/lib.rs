@@ -55,6 +55,6 @@ pub use refresh_token::{MacKey, RefreshToken};
 pub use secret::{KeySetSecret, Versions};
 pub use session::{Presentation, Session, SessionId};
 pub use store::{Account, Ended, Rotation, Store, UserPage};
-pub use throttle::{Bucket, Identifier, Pass, Throttle};
+pub use throttle::{Bucket, Failures, Identifier, Pass, Throttle};
 pub use user::{Change, ProfileChange, Role, Status, User, UserId};
 pub use username::Username;
