@@ -10,6 +10,7 @@ mod failure;
 mod key_file;
 mod keys;
 mod stack;
+mod unlock;
 mod users;
 mod view;
 

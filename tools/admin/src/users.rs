@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use auth::{
-    Account, App, Email, Error, Event, Hasher, Identifier, Password, Pseudonyms, Role, Session, SessionId, Status,
-    Throttle, User, UserId, UserPage, Username,
+    Account, App, Email, Event, Hasher, Password, Role, Session, SessionId, Status, User, UserId, UserPage, Username,
 };
 
-use crate::view::{OneUser, Revoked, RolesSet, Sessions, SignIn, StatusSet, Unlocked, Users, role_list};
+use crate::unlock::{sign_in, unlock};
+use crate::view::{OneUser, Revoked, RolesSet, Sessions, StatusSet, Users, role_list};
 use crate::{Console, Failure, UsersCommand, Who};
 
 pub async fn carry_out(command: &UsersCommand, app: &App, console: &mut Console<'_>) -> Result<(), Failure> {
@@ -23,7 +21,7 @@ pub async fn carry_out(command: &UsersCommand, app: &App, console: &mut Console<
         UsersCommand::Enable { user } => enable(app, console, user).await,
         UsersCommand::SetRoles { user, roles } => set_roles(app, console, user, roles).await,
         UsersCommand::Sessions { user } => sessions(app, console, user).await,
-        UsersCommand::Unlock { user } => unlock(app, console, user).await,
+        UsersCommand::Unlock { user } => unlock(app, console, &account(app, user).await?.user).await,
         UsersCommand::Revoke { user, session: None } => revoke_all(app, console, user).await,
         UsersCommand::Revoke { user, session: Some(id) } => revoke_one(app, console, user, *id).await,
     }
@@ -99,33 +97,6 @@ async fn sessions(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(),
     let sessions = app.store.sessions_of(account.user.id).await?;
     console.audit(Event::new("admin_sessions_listed").subject(account.user.id))?;
     console.show(&Sessions::new(&account, &sessions, app.clock.now()))
-}
-
-/// Strangers' failures in a row, under both names of the account.
-async fn sign_in(app: &App, user: &User) -> Result<SignIn, Failure> {
-    let pseudonyms = pseudonyms(app).await?;
-    let (throttle, [email, username]) = (Throttle::new(app), Identifier::both_of(user));
-    let (email, username) =
-        tokio::join!(throttle.failures(&email, &pseudonyms), throttle.failures(&username, &pseudonyms));
-    Ok(SignIn::new(email?, username?))
-}
-
-async fn unlock(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(), Failure> {
-    let user = account(app, who).await?.user;
-    let before = sign_in(app, &user).await?;
-    let (throttle, pseudonyms) = (Throttle::new(app), pseudonyms(app).await?);
-    for identifier in Identifier::both_of(&user) {
-        throttle.forget(&identifier, &pseudonyms).await?;
-    }
-    console.audit(Event::new("admin_user_unlocked").subject(user.id))?;
-    console.show(&Unlocked::new(&user, before))
-}
-
-async fn pseudonyms(app: &App) -> Result<Arc<Pseudonyms>, Failure> {
-    app.pseudonyms().await.map_err(|error| match error {
-        Error::NoKeySet => Failure::NoPseudonyms,
-        error => error.into(),
-    })
 }
 
 async fn revoke_all(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(), Failure> {

@@ -3,35 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use auth::{Account, Bio, Failures, FullName, Role, Session, SessionId, Status, Timestamp, User, UserId};
+use auth::{Account, Bio, FullName, Role, Session, SessionId, Status, Timestamp, User, UserId};
 use serde::Serialize;
+
+use crate::unlock::SignIn;
 
 #[derive(Serialize)]
 pub struct OneUser {
     user: UserView,
     /// `None` where the key of pseudonyms, or the throttles, are out of reach.
     sign_in: Option<SignIn>,
-}
-
-/// Whether strangers can still sign in, under either name of an account.
-#[derive(Serialize)]
-pub struct SignIn {
-    by_email: FailuresView,
-    by_username: FailuresView,
-}
-
-#[derive(Serialize)]
-struct FailuresView {
-    failures: u32,
-    /// `None` while it is not locked.
-    locked_until: Option<String>,
-}
-
-/// What was forgotten.
-#[derive(Serialize)]
-pub struct Unlocked {
-    user_id: UserId,
-    forgotten: SignIn,
 }
 
 #[derive(Serialize)]
@@ -146,49 +127,6 @@ impl fmt::Display for OneUser {
         writeln!(f, "version        {}", user.version)?;
         writeln!(f, "created_at     {}", user.created_at)?;
         write!(f, "updated_at     {}", user.updated_at)
-    }
-}
-
-impl SignIn {
-    pub fn new(by_email: Failures, by_username: Failures) -> Self {
-        let view = |Failures { in_a_row, locked_until }| FailuresView {
-            failures: in_a_row,
-            locked_until: locked_until.map(Timestamp::rfc3339),
-        };
-        Self { by_email: view(by_email), by_username: view(by_username) }
-    }
-}
-
-impl fmt::Display for SignIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "by e-mail address {}, by username {}", self.by_email, self.by_username)
-    }
-}
-
-impl fmt::Display for FailuresView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.locked_until {
-            Some(until) => write!(f, "locked to strangers until {until} ({} tries in a row)", self.failures),
-            None => write!(f, "open ({} tries in a row)", self.failures),
-        }
-    }
-}
-
-impl Unlocked {
-    pub fn new(user: &User, forgotten: SignIn) -> Self {
-        Self { user_id: user.id, forgotten }
-    }
-}
-
-impl fmt::Display for Unlocked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SignIn { by_email, by_username } = &self.forgotten;
-        write!(
-            f,
-            "Forgotten of {}: {} tries in a row by e-mail address, {} by username. Browsers that the account does not know \
-             may try again; what has just refused one may go on for a minute.",
-            self.user_id, by_email.failures, by_username.failures
-        )
     }
 }
 

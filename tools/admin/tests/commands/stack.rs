@@ -289,4 +289,5 @@ async fn an_account_of_a_stack_is_unlocked_with_the_stacks_key_of_pseudonyms() {
 
     stack.account.outputs.lock().unwrap().last_mut().unwrap().1 = "gone".to_owned();
     assert_eq!(stack.failure("users unlock ada").await, "there is no such secret in this account and region");
+    assert_eq!(stack.json("users show ada").await.0["sign_in"], Value::Null, "a user can be shown without it");
 }
