@@ -117,9 +117,10 @@ impl Config {
         region: &str,
         credentials: SharedCredentialsProvider,
         dynamodb_endpoint: Option<String>,
+        secrets_endpoint: Option<String>,
     ) -> Self {
         let region = region.to_owned();
-        let aws = Aws { region, dynamodb_endpoint, secrets_endpoint: None, credentials, is_local: false };
+        let aws = Aws { region, dynamodb_endpoint, secrets_endpoint, credentials, is_local: false };
         Self { aws, ..Self::local("", table) }
     }
 

@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::store::{Counter, Taken};
-use crate::{App, Caller, Clock, Device, Email, Error, Pseudonyms, Result, SessionId, Store, Timestamp, Username};
+use crate::{
+    App, Caller, Clock, Device, Email, Error, Pseudonyms, Result, SessionId, Store, Timestamp, User, Username,
+};
 
 /// Limits how often something may be tried. A try is counted *before* it is made, by one conditional write, so that
 /// never more tries than the budget get through, however many come at once; a success clears the count.
@@ -39,6 +41,31 @@ pub enum Identifier {
     Username(Username),
 }
 
+/// Tries in a row to sign in under one identifier, by browsers that are not known to the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failures {
+    /// Up to [`GIVE_BACK_ABOVE`] of them may have been successes.
+    pub in_a_row: u32,
+    /// When they will be forgotten, if they are so many that no stranger gets in until then.
+    pub locked_until: Option<Timestamp>,
+}
+
+impl Identifier {
+    /// The two under which an account is known.
+    pub fn both_of(user: &User) -> [Self; 2] {
+        [Self::Email(user.email.clone()), Self::Username(user.username.clone())]
+    }
+
+    /// The key of the bucket in which strangers' tries are counted.
+    fn bucket_key(&self, pseudonyms: &Pseudonyms) -> String {
+        let name = match self {
+            Self::Email(email) => pseudonyms.of("email", email.key()),
+            Self::Username(username) => pseudonyms.of("username", username.key()),
+        };
+        format!("login#{name}")
+    }
+}
+
 impl Bucket {
     /// Sign-ins to what was submitted, known or not, by browsers that are not known: ten in a
     /// quarter of an hour from one network, and fifty failures in a row from all of them together.
@@ -46,22 +73,18 @@ impl Bucket {
     /// An account has two identifiers, so 100 failures in a row at most (NIST SP 800-63B-4 §3.2.2). What then still
     /// opens it: a known browser, or an operator.
     pub fn sign_in(identifier: &Identifier, caller: &Caller, pseudonyms: &Pseudonyms, now: Timestamp) -> Self {
-        let key = match identifier {
-            Identifier::Email(email) => pseudonyms.of("email", email.key()),
-            Identifier::Username(username) => pseudonyms.of("username", username.key()),
-        };
         let window = Window::of(now, WINDOW);
-        let mut counters = vec![Counter::new("failures", CONSECUTIVE, now.plus(MEMORY))];
+        let mut counters = vec![Counter::new(FAILURES, CONSECUTIVE, now.plus(MEMORY))];
         counters.push(window.counter(&pseudonyms.of("network", &caller.network.client()), PER_NETWORK));
         if let Some(site) = caller.network.site() {
             counters.push(window.counter(&pseudonyms.of("network", &site), PER_NETWORK * 4));
         }
-        Self { key: format!("login#{key}"), counters, expires_at: now.plus(MEMORY) }
+        Self { key: identifier.bucket_key(pseudonyms), counters, expires_at: now.plus(MEMORY) }
     }
 
     /// Sign-ins from a browser that is known to the account, wherever it is.
     pub fn device(device: &Device, pseudonyms: &Pseudonyms, now: Timestamp) -> Self {
-        let failures = Counter::new("failures", CONSECUTIVE, now.plus(MEMORY));
+        let failures = Counter::new(FAILURES, CONSECUTIVE, now.plus(MEMORY));
         let counters = vec![failures, Window::of(now, WINDOW).counter("device", PER_NETWORK)];
         Self { key: format!("login#{}", pseudonyms.of("device", &device.id())), counters, expires_at: now.plus(MEMORY) }
     }
@@ -69,7 +92,7 @@ impl Bucket {
     /// Passwords asked for again inside a session. Counted by session: whoever has stolen one does not use up the tries
     /// of its owner, who can always open another.
     pub fn confirmation(session: SessionId, now: Timestamp) -> Self {
-        let counters = vec![Counter::new("failures", PER_NETWORK, now.plus(MEMORY))];
+        let counters = vec![Counter::new(FAILURES, PER_NETWORK, now.plus(MEMORY))];
         Self { key: format!("password#{session}"), counters, expires_at: now.plus(MEMORY) }
     }
 
@@ -138,6 +161,24 @@ impl Throttle {
         }
     }
 
+    /// What an operator wants to know of an account that strangers can't sign in to.
+    pub async fn failures(&self, identifier: &Identifier, pseudonyms: &Pseudonyms) -> Result<Failures> {
+        let counted = self.store.throttle_count(&identifier.bucket_key(pseudonyms), FAILURES).await?;
+        Ok(match counted {
+            Some((in_a_row, expires_at)) if expires_at > self.clock.now() => {
+                Failures { in_a_row, locked_until: (in_a_row >= CONSECUTIVE).then_some(expires_at) }
+            }
+            // What has expired and is still there counts for nothing.
+            _ => Failures { in_a_row: 0, locked_until: None },
+        })
+    }
+
+    /// What an operator does about it: all tries under the identifier are forgotten, as after a success. An instance
+    /// that has seen the bucket full believes it for [`BELIEF`] more.
+    pub async fn forget(&self, identifier: &Identifier, pseudonyms: &Pseudonyms) -> Result<()> {
+        self.store.throttle_clear(&identifier.bucket_key(pseudonyms)).await
+    }
+
     fn remember(&self, bucket: &Bucket, until: Timestamp, now: Timestamp) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         if spent.len() >= MAX_REMEMBERED {
@@ -174,6 +215,8 @@ impl Window {
     }
 }
 
+/// The counter of what was tried in a row.
+const FAILURES: &str = "failures";
 /// Failures in a row from all unknown browsers, for each of an account's two identifiers.
 const CONSECUTIVE: u32 = 50;
 /// Tries in a `WINDOW` by one client.

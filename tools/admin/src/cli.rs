@@ -20,7 +20,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The table to work on.
+/// The table to work on, and the keys beside it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Target {
     /// The table of `make run` on this machine.
@@ -29,13 +29,16 @@ pub struct Target {
     /// With --local: the data folder of `make run`.
     #[arg(long, global = true, value_name = "DIR", env = "VESTIBULE_DATA", default_value = ".local")]
     pub data: PathBuf,
-    /// A table in AWS: the stack's output `TableName`.
+    /// A stack in AWS, with its table, keys and secrets.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// A table in AWS by itself, the stack's output `TableName`: for whoever may not look at the stack.
     #[arg(long, global = true, value_name = "NAME")]
     pub table: Option<String>,
-    /// With --table: a profile of the AWS configuration; by default what the environment says.
+    /// With --stack or --table: a profile of the AWS configuration; by default what the environment says.
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// With --table: the table's region; by default that of the environment or the profile.
+    /// With --stack or --table: the region; by default that of the environment or the profile.
     #[arg(long, global = true, value_name = "NAME")]
     pub region: Option<String>,
 }
@@ -48,6 +51,9 @@ pub enum Command {
     /// Look after keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What happens to everybody at once.
+    #[command(subcommand)]
+    Everyone(EveryoneCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,6 +112,11 @@ pub enum UsersCommand {
         /// An id, an e-mail address or a username.
         user: Who,
     },
+    /// Forget failed sign-ins, so that browsers that the account does not know may try again.
+    Unlock {
+        /// An id, an e-mail address or a username.
+        user: Who,
+    },
     /// End all of a user's sessions, or one.
     Revoke {
         /// An id, an e-mail address or a username.
@@ -120,6 +131,23 @@ pub enum UsersCommand {
 pub enum KeysCommand {
     /// Show the published key set.
     Show,
+    /// Make new keys, which are in use hours later, when everybody knows them. Nobody notices.
+    Rotate,
+    /// Replace signing keys that are in other hands, at once: all of them, or one.
+    Revoke {
+        /// Replace this one alone.
+        #[arg(value_name = "KID")]
+        kid: Option<String>,
+        /// Replace the keys of refresh tokens as well, which signs everybody out.
+        #[arg(long, conflicts_with = "kid")]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EveryoneCommand {
+    /// Replace the keys of refresh tokens, so that everybody has to sign in again.
+    SignOut,
 }
 
 /// How an operator names a user.
@@ -157,7 +185,7 @@ impl Cli {
         T: Into<std::ffi::OsString> + Clone,
     {
         let cli = Self::try_parse_from(arguments)?;
-        match cli.target.fault() {
+        match cli.target.fault().or_else(|| cli.command.fault(&cli.target)) {
             Some((kind, line)) => Err(Self::command().error(kind, line)),
             None => Ok(cli),
         }
@@ -167,14 +195,31 @@ impl Cli {
 impl Target {
     // clap can neither require a global argument nor see its conflicts across subcommands.
     fn fault(&self) -> Option<(ErrorKind, &'static str)> {
-        match (self.local, &self.table) {
-            (false, None) => Some((ErrorKind::MissingRequiredArgument, "say which table: --local or --table NAME")),
-            (true, Some(_)) => Some((ErrorKind::ArgumentConflict, "--local and --table are two different tables")),
-            (true, None) if self.profile.is_some() || self.region.is_some() => {
-                Some((ErrorKind::ArgumentConflict, "--profile and --region go with --table"))
+        match (self.local, &self.stack, &self.table) {
+            (false, None, None) => {
+                Some((ErrorKind::MissingRequiredArgument, "say which table: --local, --stack NAME or --table NAME"))
             }
-            _ => None,
+            (true, None, None) if self.profile.is_some() || self.region.is_some() => {
+                Some((ErrorKind::ArgumentConflict, "--profile and --region go with --stack or --table"))
+            }
+            (true, None, None) | (false, Some(_), None) | (false, None, Some(_)) => None,
+            _ => Some((ErrorKind::ArgumentConflict, "--local, --stack and --table are different tables: name one")),
         }
+    }
+}
+
+impl Command {
+    /// A table by itself does not say where the secrets of its stack are.
+    fn fault(&self, target: &Target) -> Option<(ErrorKind, &'static str)> {
+        let needs_secrets = match self {
+            Self::Users(command) => matches!(command, UsersCommand::Unlock { .. }),
+            Self::Keys(command) => !matches!(command, KeysCommand::Show),
+            Self::Everyone(_) => true,
+        };
+        (needs_secrets && target.table.is_some()).then_some((
+            ErrorKind::ArgumentConflict,
+            "this needs the stack's secrets: name the --stack, not its --table",
+        ))
     }
 }
 
@@ -220,13 +265,27 @@ mod tests {
 
     #[test]
     fn one_table_has_to_be_named_before_or_after_the_command() {
-        for good in ["admin --local users list", "admin users list --local", "admin keys show --table t --region r"] {
+        for good in [
+            "admin --local users list",
+            "admin users list --local",
+            "admin keys show --table t --region r",
+            "admin keys revoke --all --stack s --profile p",
+            "admin --local keys revoke KID",
+            "admin --stack s everyone sign-out",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
         for bad in [
             "admin users list",
             "admin --local users list --table t",
             "admin --local --region r users list",
+            "admin --local users list --stack s",
+            "admin --table t users list --stack s",
+            "admin --table t keys rotate",
+            "admin --table t keys revoke",
+            "admin --table t everyone sign-out",
+            "admin --table t users unlock ada",
+            "admin --local keys revoke KID --all",
             "admin --local users list --limit 0",
             "admin --local users list --limit 101",
             "admin --local users find",

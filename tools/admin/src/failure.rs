@@ -17,6 +17,14 @@ pub enum Failure {
     Refused(&'static str),
     #[error("no key set is published")]
     NoKeySet,
+    #[error("there is no signing key of that id; keys show lists them")]
+    NoSuchKey,
+    #[error("where the keys are is not known: name the stack, or --local")]
+    KeysOutOfReach,
+    #[error("the key of pseudonyms is not at hand: without it nobody can tell which failures are whose")]
+    NoPseudonyms,
+    #[error("the key file {0}")]
+    KeyFile(String),
     #[error("not confirmed; nothing was done")]
     NotConfirmed,
     #[error("this has to be confirmed, and nobody can be asked here: repeat it with --yes")]
@@ -34,6 +42,11 @@ pub enum Failure {
     /// Before anything was asked of the table.
     #[error("{0}")]
     NotConnected(String),
+    #[error("there is no such secret in this account and region")]
+    NoSuchSecret,
+    /// It may have failed halfway, which does no harm.
+    #[error("rotate-keys: {0}; run it again, it starts afresh")]
+    Function(String),
     /// A write may have taken effect.
     #[error("{0}; if this was to change something, look whether it did")]
     Unavailable(String),
@@ -52,10 +65,11 @@ impl From<Error> for Failure {
                 Some(fault) => Self::Refused(fault.invalid.detail),
                 None => Self::Internal("a refusal without a reason".to_owned()),
             },
-            Error::Unavailable { operation, code } => match code.as_ref() {
-                "ResourceNotFoundException" => Self::NoSuchTable,
-                "AccessDeniedException" => Self::NotPermitted(operation),
-                code => Self::Unavailable(format!("{operation}: {code}")),
+            Error::Unavailable { operation, code } => match (operation, code.as_ref()) {
+                ("GetSecretValue", "ResourceNotFoundException") => Self::NoSuchSecret,
+                (_, "ResourceNotFoundException") => Self::NoSuchTable,
+                (_, "AccessDeniedException") => Self::NotPermitted(operation),
+                (_, code) => Self::Unavailable(format!("{operation}: {code}")),
             },
             other => Self::Internal(other.to_string()),
         }

@@ -2,6 +2,7 @@ use auth::{
     Account, App, Email, Event, Hasher, Password, Role, Session, SessionId, Status, User, UserId, UserPage, Username,
 };
 
+use crate::unlock::{sign_in, unlock};
 use crate::view::{OneUser, Revoked, RolesSet, Sessions, StatusSet, Users, role_list};
 use crate::{Console, Failure, UsersCommand, Who};
 
@@ -20,6 +21,7 @@ pub async fn carry_out(command: &UsersCommand, app: &App, console: &mut Console<
         UsersCommand::Enable { user } => enable(app, console, user).await,
         UsersCommand::SetRoles { user, roles } => set_roles(app, console, user, roles).await,
         UsersCommand::Sessions { user } => sessions(app, console, user).await,
+        UsersCommand::Unlock { user } => unlock(app, console, &account(app, user).await?.user).await,
         UsersCommand::Revoke { user, session: None } => revoke_all(app, console, user).await,
         UsersCommand::Revoke { user, session: Some(id) } => revoke_one(app, console, user, *id).await,
     }
@@ -41,13 +43,15 @@ async fn create_superuser(
     let roles = vec![Role::parse(Role::ADMIN)?];
     app.store.user_create_with_roles(&user, &hash, &roles).await?;
     console.audit(Event::new("admin_superuser_created").subject(id))?;
-    console.show(&OneUser::new(&Account { user, roles }))
+    console.show(&OneUser::new(&Account { user, roles }, None))
 }
 
 async fn show(app: &App, console: &mut Console<'_>, who: &Who) -> Result<(), Failure> {
     let account = account(app, who).await?;
+    // Who may look at users need not be able to look at the throttles.
+    let sign_in = sign_in(app, &account.user).await.ok();
     console.audit(Event::new("admin_user_shown").subject(account.user.id))?;
-    console.show(&OneUser::new(&account))
+    console.show(&OneUser::new(&account, sign_in))
 }
 
 async fn list(app: &App, console: &mut Console<'_>, limit: u16, after: Option<&str>) -> Result<(), Failure> {

@@ -6,9 +6,13 @@ use std::fmt;
 use auth::{Account, Bio, FullName, Role, Session, SessionId, Status, Timestamp, User, UserId};
 use serde::Serialize;
 
+use crate::unlock::SignIn;
+
 #[derive(Serialize)]
 pub struct OneUser {
     user: UserView,
+    /// `None` where the key of pseudonyms, or the throttles, are out of reach.
+    sign_in: Option<SignIn>,
 }
 
 #[derive(Serialize)]
@@ -82,8 +86,9 @@ pub struct Revoked {
 }
 
 impl OneUser {
-    pub fn new(Account { user, roles }: &Account) -> Self {
+    pub fn new(Account { user, roles }: &Account, sign_in: Option<SignIn>) -> Self {
         Self {
+            sign_in,
             user: UserView {
                 id: user.id,
                 email: user.email.as_str().to_owned(),
@@ -111,6 +116,9 @@ impl fmt::Display for OneUser {
         writeln!(f, "username       {}", cell(&user.username))?;
         writeln!(f, "email          {} ({verified})", cell(&user.email))?;
         writeln!(f, "status         {}", user.status)?;
+        if let Some(sign_in) = &self.sign_in {
+            writeln!(f, "sign-in        {sign_in}")?;
+        }
         writeln!(f, "roles          {}", role_list(&user.roles))?;
         for (name, value) in [("full_name", &user.full_name), ("bio", &user.bio), ("birth_date", &user.birth_date)] {
             writeln!(f, "{name:<13}  {}", value.as_deref().map_or("-".into(), cell))?;

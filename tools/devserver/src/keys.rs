@@ -1,11 +1,9 @@
 //! The key set's file: made on the first start, readable by its owner alone.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use auth::{Clock, KeySet, Lifetimes, Pseudonyms, Random, Schedule};
+use auth::{Clock, KeySet, Lifetimes, PendingFile, Pseudonyms, Random, Schedule};
 
 pub fn load_or_generate(path: &Path) -> Result<KeySet, String> {
     match std::fs::read_to_string(path) {
@@ -41,16 +39,8 @@ pub fn pseudonym_key(path: &Path) -> Result<(), String> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
-    // Written aside and renamed, so that a kill in between leaves no half of a key set.
-    let aside = path.with_extension("new");
-    let _ = std::fs::remove_file(&aside);
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written
-        .and_then(|()| std::fs::rename(&aside, path))
-        .map_err(|error| format!("can't write {}: {error}", path.display()))
+    let written = PendingFile::write(path, text).and_then(PendingFile::make_current);
+    written.map_err(|error| format!("can't write {}: {error}", path.display()))
 }
 
 fn corrupt(path: &Path, why: &str) -> String {

@@ -65,7 +65,7 @@ impl Store {
         match update.send().await {
             Ok(answer) => {
                 let now = answer.attributes.unwrap_or_default();
-                Ok(Taken::Counted(counters.iter().map(|counter| count(&now, counter)).max().unwrap_or(0)))
+                Ok(Taken::Counted(counters.iter().map(|counter| count(&now, &counter.name)).max().unwrap_or(0)))
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -74,6 +74,12 @@ impl Store {
                 _ => Err(unavailable("UpdateItem", &error)),
             },
         }
+    }
+
+    /// How high a counter is, and when its bucket expires, which may be over; `None` where there is no bucket.
+    pub(crate) async fn throttle_count(&self, bucket: &str, counter: &str) -> Result<Option<(u32, Timestamp)>> {
+        let item = self.get(key(pk(bucket), "BUCKET")).await?;
+        item.map(|item| Ok((count(&item, counter), expiry(&item)?))).transpose()
     }
 
     pub(crate) async fn throttle_clear(&self, bucket: &str) -> Result<()> {
@@ -102,15 +108,18 @@ fn pk(bucket: &str) -> String {
     format!("THROTTLE#{bucket}")
 }
 
-fn count(item: &Attributes, counter: &Counter) -> u32 {
-    item.get(&counter.name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or(0)
+fn expiry(item: &Attributes) -> Result<Timestamp> {
+    Ok(Timestamp::from_millis(Reader(item).n::<i64>("expires_at")?.saturating_mul(1000)))
+}
+
+fn count(item: &Attributes, counter: &str) -> u32 {
+    item.get(counter).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or(0)
 }
 
 /// Room is there again when the last of the full counters has it. What is counted in a row lasts as long as the item.
 fn refused(item: &Attributes, counters: &[Counter], expires_at: Timestamp) -> Taken {
-    let seconds = Reader(item).n("expires_at").unwrap_or(expires_at.seconds());
-    let stored = Timestamp::from_millis(seconds.saturating_mul(1000));
-    let full = counters.iter().filter(|counter| count(item, counter) >= counter.max);
+    let stored = expiry(item).unwrap_or(Timestamp::from_millis(expires_at.seconds().saturating_mul(1000)));
+    let full = counters.iter().filter(|counter| count(item, &counter.name) >= counter.max);
     let until = full.map(|counter| if counter.until >= expires_at { stored } else { counter.until }).max();
     Taken::Refused { until: until.unwrap_or(stored), expires_at: stored }
 }

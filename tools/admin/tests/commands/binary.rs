@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::operator::app;
+use crate::operator::{PSEUDONYM_KEY, app};
 use auth_testing::TestApp;
 use serde_json::{Value, json};
 
 /// A data folder as `make run` leaves it while it runs.
-struct Data(PathBuf);
+pub struct Data(PathBuf);
 
 impl Data {
-    fn of(app: &TestApp, name: &str) -> Self {
+    pub fn of(app: &TestApp, name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("vestibule-admin-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         let running = json!({ "dynamodb": app.wire.endpoint(), "table": app.wire.table() });
@@ -20,7 +20,7 @@ impl Data {
         Self(path)
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -32,13 +32,13 @@ impl Drop for Data {
 }
 
 /// Away from the test's thread, which answers for the table meanwhile. No variable of this machine's comes along.
-async fn admin(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+pub async fn admin(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_admin"));
     command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
@@ -54,6 +54,11 @@ async fn the_local_table_is_found_with_nothing_set_but_the_folder() {
     assert_eq!(shown["user"]["id"], user.id.to_string());
     let audit: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!((&audit["event"], &audit["actor"]), (&json!("admin_user_shown"), &json!("operator")));
+    assert_eq!(shown["sign_in"], Value::Null, "without the key of pseudonyms nobody can tell");
+
+    std::fs::write(data.path().join("pseudonyms.key"), format!("{PSEUDONYM_KEY}\n")).unwrap();
+    let output = admin(&["--local", "--data", folder, "users", "unlock", "ada"], &[]).await;
+    assert!(text(&output.stdout).contains(": 0 tries in a row"), "{}", text(&output.stderr));
 
     let output = admin(&["--local", "keys", "show"], &[("VESTIBULE_DATA", folder)]).await;
     assert!(text(&output.stdout).contains("ES256  signs from 2026-11-24T09:30:00Z\n"), "{}", text(&output.stdout));

@@ -29,3 +29,11 @@ async fn no_key_set_is_said_to_be_none() {
     app.delete("KEYSET", "PUBLIC").await;
     assert!(matches!(failure(&app, "keys show").await, Failure::NoKeySet));
 }
+
+#[tokio::test]
+async fn keys_that_are_out_of_reach_are_not_changed() {
+    let app = app().await;
+    for line in ["keys rotate", "keys revoke", "everyone sign-out"] {
+        assert!(matches!(failure(&app, line).await, Failure::KeysOutOfReach), "{line}");
+    }
+}

@@ -5,4 +5,7 @@
 mod binary;
 mod keys;
 mod operator;
+mod replacement;
+mod stack;
+mod unlock;
 mod users;

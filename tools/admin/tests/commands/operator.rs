@@ -1,8 +1,12 @@
 //! An operator at a terminal of their own.
 
 use admin::{Cli, Console, Failure};
+use auth::SecretSource;
 use auth_testing::{PASSWORD, TestApp};
 use serde_json::Value;
+
+/// That of every [`TestApp`].
+pub const PSEUDONYM_KEY: &str = "a key for the pseudonyms of the tests alone";
 
 pub struct Session {
     pub result: Result<(), Failure>,
@@ -50,11 +54,20 @@ pub async fn run(app: &TestApp, line: &str, input: &str, can_ask: bool) -> Sessi
         json: cli.json,
         yes: cli.yes,
     };
-    let result = admin::carry_out(&cli.command, &app.app, &mut console).await;
+    let result = admin::carry_out(&cli.command, &app.app, None, &mut console).await;
     let session =
         Session { result, output: String::from_utf8(output).unwrap(), notes: String::from_utf8(notes).unwrap() };
     session.keeps_secrets(app).await;
     session
+}
+
+/// What must be nowhere: the key material of a set.
+pub fn private_keys(key_set: &str) -> Vec<String> {
+    let set: Value = serde_json::from_str(key_set).unwrap();
+    let keys = |list: &str, name: &str| -> Vec<String> {
+        set[list].as_array().unwrap().iter().map(|key| key[name].as_str().unwrap().to_owned()).collect()
+    };
+    [keys("signing", "pkcs8"), keys("mac", "key")].concat()
 }
 
 impl Session {
@@ -65,7 +78,10 @@ impl Session {
 
     async fn keeps_secrets(&self, app: &TestApp) {
         let said = format!("{}{}{:?}", self.output, self.notes, self.result);
-        let mut secrets = vec!["$argon2".to_owned(), PASSWORD.to_owned()];
+        let mut secrets = vec!["$argon2".to_owned(), PASSWORD.to_owned(), PSEUDONYM_KEY.to_owned()];
+        if let Some(SecretSource::File(path)) = &app.app.config.key_set {
+            secrets.extend(private_keys(&std::fs::read_to_string(path).unwrap()));
+        }
         let mut names = Vec::new();
         for item in app.items().await {
             let text = |name: &str| item[name].as_str().map(str::to_owned);

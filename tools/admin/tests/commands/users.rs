@@ -80,6 +80,8 @@ async fn a_user_is_shown_by_id_address_or_name() {
         "full_name": null, "bio": null, "birth_date": null, "status": "active", "roles": [],
         "session_epoch": 0, "version": 1,
         "created_at": "2026-11-24T09:30:00Z", "updated_at": "2026-11-24T09:30:00Z",
+    }, "sign_in": {
+        "by_email": { "failures": 0, "locked_until": null }, "by_username": { "failures": 0, "locked_until": null },
     }});
     for line in [
         &format!("users show {}", user.id),
@@ -119,6 +121,7 @@ async fn nobody_is_found_where_nobody_is() {
         "users set-roles bob admin",
         "users sessions bob",
         "users revoke bob",
+        "users unlock bob",
     ] {
         assert!(matches!(failure(&app, line).await, Failure::NoSuchUser), "{line}");
     }
