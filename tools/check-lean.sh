@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # The strength estimate's regular expressions belong to those that set a password.
 estimator='^(zxcvbn|regex) '
-unwanted='^(ring|openssl|openssl-sys|native-tls|tracing-subscriber|clap|rpassword|aws-sdk-sso|aws-sdk-ssooidc|dynoxide-rs|rusqlite|serde-saphyr|hyper-rustls v0\.2[0-6]|rustls v0\.2[0-2]|reqwest|chrono-tz) '
+unwanted='^(ring|openssl|openssl-sys|native-tls|tracing-subscriber|clap|rpassword|aws-sdk-sso|aws-sdk-ssooidc|aws-sdk-cloudformation|aws-sdk-lambda|dynoxide-rs|rusqlite|serde-saphyr|hyper-rustls v0\.2[0-6]|rustls v0\.2[0-2]|reqwest|chrono-tz) '
 for manifest in functions/*/Cargo.toml; do
 	function=$(basename "$(dirname "$manifest")")
 	tree=$(cargo tree --locked --package "$function" --edges normal --prefix none --target x86_64-unknown-linux-gnu)

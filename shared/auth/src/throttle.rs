@@ -44,7 +44,7 @@ pub enum Identifier {
 /// Tries in a row to sign in under one identifier, by browsers that are not known to the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failures {
-    /// Up to [`GIVE_BACK_ABOVE`] of them may have been successes.
+    /// The last four may have been successes: these clear the count only above that.
     pub in_a_row: u32,
     /// When they will be forgotten, if they are so many that no stranger gets in until then.
     pub locked_until: Option<Timestamp>,
@@ -174,7 +174,7 @@ impl Throttle {
     }
 
     /// What an operator does about it: all tries under the identifier are forgotten, as after a success. An instance
-    /// that has seen the bucket full believes it for [`BELIEF`] more.
+    /// that has seen the bucket full believes it for a minute more.
     pub async fn forget(&self, identifier: &Identifier, pseudonyms: &Pseudonyms) -> Result<()> {
         self.store.throttle_clear(&identifier.bucket_key(pseudonyms)).await
     }
