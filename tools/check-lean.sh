@@ -7,7 +7,10 @@ unwanted='^(ring|openssl|openssl-sys|native-tls|tracing-subscriber|clap|rpasswor
 for manifest in functions/*/Cargo.toml; do
 	function=$(basename "$(dirname "$manifest")")
 	tree=$(cargo tree --locked --package "$function" --edges normal --prefix none --target x86_64-unknown-linux-gnu)
-	if found=$(grep -E "$unwanted" <<<"$tree"); then
+	found=$(grep -E "$unwanted" <<<"$tree" || true)
+	# The estimator of the functions that set a password brings it.
+	[[ $function != register && $function != password ]] || found=$(grep -v '^regex ' <<<"$found" || true)
+	if [[ -n $found ]]; then
 		echo "$function depends on what a function must not:" >&2
 		echo "$found" >&2
 		exit 1
