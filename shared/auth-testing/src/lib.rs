@@ -10,6 +10,7 @@
 
 mod accounts;
 mod answer;
+mod breaches;
 mod secrets;
 mod table;
 mod test_app;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use accounts::PASSWORD;
 pub use answer::Answer;
+pub use breaches::{Breaches, Says, sha1};
 pub use secrets::SecretsManager;
 pub use test_app::{ISSUER, NOW, TestApp, with_origin_proof};
 pub use wire::{Call, Fault, Hold, Wire};

@@ -28,6 +28,8 @@ pub struct Config {
     pub pseudonym_key: Option<SecretSource>,
     /// How many accounts one network may open in an hour.
     pub registrations_per_hour: u32,
+    /// Where to ask whether a password is known from a breach, without a slash at its end; `None` is nowhere.
+    pub breached_passwords_url: Option<String>,
     /// The name of the refresh cookie: `__Host-refresh`, except on a loopback server for browsers that refuse it there.
     pub refresh_cookie: String,
     /// The name of the device cookie, `__Host-device`, with the same exception.
@@ -135,6 +137,7 @@ impl Config {
             key_set: None,
             pseudonym_key: None,
             registrations_per_hour: DEFAULT_REGISTRATIONS,
+            breached_passwords_url: None,
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
@@ -204,6 +207,7 @@ impl Config {
             key_set,
             pseudonym_key,
             registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
+            breached_passwords_url: reader.base_url("BREACHED_PASSWORDS_URL"),
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
@@ -241,6 +245,16 @@ impl Reader<'_> {
         file.or_else(|| self.text(id).map(SecretSource::Secret))
     }
 
+    /// An address that a path can be put after: `https`, or `http` for loopback.
+    fn base_url(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        if is_base_url(&text) {
+            return Some(text.trim_end_matches('/').to_owned());
+        }
+        self.faults.push(format!("{name} is not an https URL (http for loopback) without query, fragment or user"));
+        None
+    }
+
     fn required(&mut self, name: &str) -> String {
         self.text(name).unwrap_or_else(|| {
             self.faults.push(format!("{name} is missing"));
@@ -261,6 +275,20 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+fn is_base_url(text: &str) -> bool {
+    let is_plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\\".contains(&byte));
+    let host = |rest: &str| rest.split('/').next().map(str::to_owned).unwrap_or_default();
+    if let Some(rest) = text.strip_prefix("https://") {
+        return is_plain(rest) && host(rest).starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    }
+    let Some(rest) = text.strip_prefix("http://").filter(|rest| is_plain(rest)) else { return false };
+    let host = host(rest);
+    ["127.0.0.1", "localhost", "[::1]"].into_iter().any(|loopback| {
+        let port = host.strip_prefix(loopback);
+        port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|n| n.parse::<u16>().is_ok()))
+    })
 }
 
 #[cfg(test)]
@@ -295,6 +323,36 @@ mod tests {
             assert!(text.contains(name), "{name} in {text}");
         }
         assert!(!text.contains("1h"));
+    }
+
+    #[test]
+    fn breached_passwords_are_asked_for_over_https_or_on_this_machine() {
+        let url = |text| {
+            let variables = [("TABLE_NAME", "t"), ("AWS_REGION", "r"), ("BREACHED_PASSWORDS_URL", text)];
+            read(&variables).map(|config| config.breached_passwords_url)
+        };
+        assert_eq!(url("").unwrap(), None);
+        for good in ["https://api.example.com", "https://example.com:8443/a/b", "http://127.0.0.1:80", "http://[::1]"] {
+            assert_eq!(url(good).unwrap().as_deref(), Some(good));
+        }
+        assert_eq!(url("https://api.example.com/").unwrap().as_deref(), Some("https://api.example.com"));
+        for bad in [
+            "http://api.example.com",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0.1:80@example.com",
+            "http://localhost:example.com",
+            "https://",
+            "https:///range",
+            "https://example.com?a",
+            "https://example.com#a",
+            "https://user@example.com",
+            "https://exa mple.com",
+            "ftp://example.com",
+            "example.com",
+        ] {
+            let text = url(bad).unwrap_err().to_string();
+            assert!(text.starts_with("BREACHED_PASSWORDS_URL is not") && !text.contains(bad), "{bad}: {text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 
 mod access_token;
 mod app;
+#[cfg(feature = "strength")]
+mod breach;
 mod cached;
 mod callback;
 mod clock;
@@ -35,6 +37,8 @@ mod username;
 
 pub use access_token::{AccessToken, Claims, Verifier};
 pub use app::{App, Published, SignedIn, Signer, Tokens};
+#[cfg(feature = "strength")]
+pub use breach::BreachedPasswords;
 pub use callback::CallbackUrl;
 pub use clock::{Clock, Timestamp};
 pub use config::{Config, ConfigError, Lifetimes, PasswordPolicy, SecretSource};
