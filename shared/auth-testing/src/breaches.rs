@@ -46,8 +46,9 @@ impl Breaches {
 
     /// A list on which these passwords are, among others.
     pub async fn of(passwords: &[&str]) -> Self {
-        let known: String = passwords.iter().map(|password| format!("{}:3\r\n", &sha1(password)[5..])).collect();
-        Self::open(Says::List(format!("{OTHER}:1\r\n{known}{PADDING}:0\r\n"))).await
+        let known = passwords.iter().map(|password| format!("{}:3", &sha1(password)[5..]));
+        let lines = [format!("{OTHER}:1")].into_iter().chain(known).chain([format!("{PADDING}:0")]);
+        Self::open(Says::List(lines.collect::<Vec<_>>().join("\r\n"))).await
     }
 
     /// The power to ask it.
@@ -72,7 +73,7 @@ impl Breaches {
 /// In capitals.
 pub fn sha1(password: &str) -> String {
     let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
+    digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 const OTHER: &str = "0018A45C4D1DEF81644B54AB7F969B88D65";

@@ -11,6 +11,7 @@
 mod accounts;
 mod answer;
 mod breaches;
+mod event_bridge;
 mod secrets;
 mod table;
 mod test_app;
@@ -19,6 +20,7 @@ mod wire;
 pub use accounts::PASSWORD;
 pub use answer::Answer;
 pub use breaches::{Breaches, Says, sha1};
+pub use event_bridge::{BusFault, EventBridge};
 pub use secrets::SecretsManager;
 pub use test_app::{ISSUER, NOW, TestApp, with_origin_proof};
 pub use wire::{Call, Fault, Hold, Wire};

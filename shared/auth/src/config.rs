@@ -30,6 +30,8 @@ pub struct Config {
     pub registrations_per_hour: u32,
     /// Where to ask whether a password is known from a breach, without a slash at its end; `None` is nowhere.
     pub breached_passwords_url: Option<String>,
+    /// Where audit records are put, by name or ARN; the function that forwards them has it.
+    pub audit_event_bus: Option<String>,
     /// The name of the refresh cookie: `__Host-refresh`, except on a loopback server for browsers that refuse it there.
     pub refresh_cookie: String,
     /// The name of the device cookie, `__Host-device`, with the same exception.
@@ -78,6 +80,8 @@ pub(crate) struct Aws {
     pub region: String,
     pub dynamodb_endpoint: Option<String>,
     pub secrets_endpoint: Option<String>,
+    #[cfg_attr(not(feature = "bus"), expect(dead_code, reason = "one function speaks to EventBridge"))]
+    pub events_endpoint: Option<String>,
     pub credentials: SharedCredentialsProvider,
     /// Made by [`Config::local`], never by the environment.
     pub is_local: bool,
@@ -121,7 +125,14 @@ impl Config {
         dynamodb_endpoint: Option<String>,
     ) -> Self {
         let region = region.to_owned();
-        let aws = Aws { region, dynamodb_endpoint, secrets_endpoint: None, credentials, is_local: false };
+        let aws = Aws {
+            region,
+            dynamodb_endpoint,
+            secrets_endpoint: None,
+            events_endpoint: None,
+            credentials,
+            is_local: false,
+        };
         Self { aws, ..Self::local("", table) }
     }
 
@@ -138,12 +149,14 @@ impl Config {
             pseudonym_key: None,
             registrations_per_hour: DEFAULT_REGISTRATIONS,
             breached_passwords_url: None,
+            audit_event_bus: None,
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
                 region: "us-east-1".to_owned(),
                 dynamodb_endpoint: Some(dynamodb_endpoint.to_owned()),
                 secrets_endpoint: None,
+                events_endpoint: None,
                 credentials: SharedCredentialsProvider::new(
                     Credentials::builder()
                         .access_key_id("local")
@@ -161,6 +174,15 @@ impl Config {
     pub fn with_secret(mut self, secrets_endpoint: &str, id: &str) -> Self {
         self.key_set = Some(SecretSource::Secret(id.to_owned()));
         self.aws.secrets_endpoint = Some(secrets_endpoint.to_owned());
+        self
+    }
+
+    /// The same, with a bus in a stand-in for EventBridge.
+    #[cfg(feature = "bus")]
+    #[must_use]
+    pub fn with_event_bus(mut self, events_endpoint: &str, bus: &str) -> Self {
+        self.audit_event_bus = Some(bus.to_owned());
+        self.aws.events_endpoint = Some(events_endpoint.to_owned());
         self
     }
 
@@ -208,12 +230,14 @@ impl Config {
             pseudonym_key,
             registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
             breached_passwords_url: reader.base_url("BREACHED_PASSWORDS_URL"),
+            audit_event_bus: reader.text("AUDIT_EVENT_BUS"),
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
                 region: reader.required("AWS_REGION"),
                 dynamodb_endpoint: reader.text("AWS_ENDPOINT_URL_DYNAMODB"),
                 secrets_endpoint: reader.text("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+                events_endpoint: reader.text("AWS_ENDPOINT_URL_EVENTBRIDGE"),
                 credentials: SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
                 is_local: false,
             },

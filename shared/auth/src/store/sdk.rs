@@ -39,6 +39,19 @@ pub fn secrets_manager(aws: &Aws) -> aws_sdk_secretsmanager::Config {
     config.build()
 }
 
+#[cfg(feature = "bus")]
+pub fn eventbridge(aws: &Aws) -> aws_sdk_eventbridge::Config {
+    let mut config = aws_sdk_eventbridge::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(aws.region.clone()))
+        .credentials_provider(aws.credentials.clone())
+        .http_client(https_client())
+        .retry_config(retries())
+        .timeout_config(timeouts());
+    config.set_endpoint_url(aws.events_endpoint.clone());
+    config.build()
+}
+
 /// The five roots that every AWS endpoint chains to (Amazon Trust Services). Reading the system's store instead costs
 /// 1 to 3 ms at start.
 const AMAZON_ROOTS: &str = include_str!("../../amazon-roots.crt");
