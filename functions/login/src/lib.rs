@@ -141,7 +141,7 @@ async fn end_previous(app: &App, signer: &Signer, caller: &Caller, headers: &Hea
 /// sign-in in sixteen looks: counting them at each would cost a read for every session there is. Failing, it leaves
 /// them to expire.
 async fn end_surplus(app: &App, account: &Account, session: &Session) {
-    if session.id.uuid().as_bytes()[15] % 16 != 0 {
+    if !session.id.uuid().as_bytes()[15].is_multiple_of(16) {
         return;
     }
     let (now, user_id) = (app.clock.now(), account.user.id);

@@ -270,8 +270,8 @@ async fn a_weaker_hash_is_replaced_after_a_right_password() {
     assert!(after.as_str().unwrap().starts_with("$argon2id$v=19$m=128,t=1,p=1$"), "{after}");
     app.wire.take_calls();
     assert_eq!(stronger.post("/auth/login", by_email()).await.status, 200);
-    let hashes = app.operations().into_iter().filter(|operation| operation == "UpdateItem").count();
-    assert_eq!(hashes, 1, "once is enough: this one counts the try");
+    let updates = app.operations().into_iter().filter(|operation| operation == "UpdateItem").count();
+    assert_eq!(updates, 1, "once is enough: this one counts the try");
 }
 
 #[tokio::test]

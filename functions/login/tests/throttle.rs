@@ -41,8 +41,8 @@ async fn browser(app: &TestApp, device: Option<&str>, password: &str) -> (Answer
     let body = json!({ "email": "ada@example.com", "password": password, "transport": "cookie" }).to_string();
     let cookie = format!("__Host-device={}", device.unwrap_or("none"));
     let answer = app.request("POST", "/auth/login", &[JSON, ("origin", ISSUER), ("cookie", &cookie)], body).await;
-    let cookies = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-    let device = cookies.filter_map(|cookie| cookie.strip_prefix("__Host-device=")?.split(';').next()).next();
+    let mut cookies = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+    let device = cookies.find_map(|cookie| cookie.strip_prefix("__Host-device=")?.split(';').next());
     let device = device.map(str::to_owned);
     (answer, device)
 }
