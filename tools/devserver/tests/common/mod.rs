@@ -1,13 +1,22 @@
-//! All functions behind one router, on one table.
+//! All functions behind one router, on one table; and the list of audit events.
 
-use auth::BreachedPasswords;
+// Each test file is a crate of its own, and none uses all of it.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod events;
+
+use auth::{App, BreachedPasswords};
 use auth_testing::TestApp;
 use axum::Router;
 
 pub async fn service() -> TestApp {
+    service_asking(BreachedPasswords::new).await
+}
+
+pub async fn service_asking(breached: impl FnOnce(&App) -> BreachedPasswords) -> TestApp {
     TestApp::new(|t| {
         let (app, hasher, signer, throttle) = (t.app.clone(), t.hasher.clone(), t.signer.clone(), t.throttle.clone());
-        let breached = BreachedPasswords::new(&app);
+        let breached = breached(&app);
         Router::new()
             .merge(register::router(register::Register {
                 app: app.clone(),
