@@ -13,7 +13,7 @@ import sys
 
 WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
-# Function → (action, where). "where" is a leading key of the table, or the secret.
+# Function → (action, where). "where" is a leading key of the table, the secret, or the bus.
 REVIEWED = {
     "RegisterFunction": {
         ("dynamodb:PutItem", "USER#*"),
@@ -100,10 +100,22 @@ REVIEWED = {
         ("secretsmanager:PutSecretValue", "KeySetSecret"),
         ("secretsmanager:UpdateSecretVersionStage", "KeySetSecret"),
     },
+    # Nothing of the table, and no secret.
+    "AuditForwarderFunction": {
+        ("events:PutEvents", "AuditEventBus"),
+    },
 }
 
 TABLE = {"Fn::GetAtt": ["Table", "Arn"]}
 SECRETS = {"KeySetSecret": "KEY_SET", "PseudonymSecret": "PSEUDONYM"}
+# The parameter, as an ARN whichever way it was given.
+BUS = {
+    "Fn::If": [
+        "AuditEventBusIsArn",
+        {"Ref": "AuditEventBus"},
+        {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${AuditEventBus}"},
+    ]
+}
 LAMBDA_MAY_ASSUME = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]
 # Other ways to hand out permissions: none is in use, so none is read here.
 UNREAD = (
@@ -180,6 +192,8 @@ def pairs_of(name, statement, logs, faults):
             return set()
     elif resource in [{"Ref": secret} for secret in SECRETS] and condition is None:
         return {(action, resource["Ref"]) for action in actions}
+    elif resource == BUS and condition is None:
+        return {(action, "AuditEventBus") for action in actions}
     elif resource == TABLE:
         keys = (condition or {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
         strict = {
@@ -190,7 +204,7 @@ def pairs_of(name, statement, logs, faults):
             return {(action, key) for action in actions for key in keys}
         faults.append(f"{name}: the table without exactly the two conditions on its leading keys: {shown}")
         return set()
-    faults.append(f"{name}: neither its own log group, nor the table, nor a secret: {shown}")
+    faults.append(f"{name}: neither its own log group, nor the table, nor a secret, nor the bus: {shown}")
     return set()
 
 

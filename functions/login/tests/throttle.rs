@@ -42,7 +42,8 @@ async fn browser(app: &TestApp, device: Option<&str>, password: &str) -> (Answer
     let cookie = format!("__Host-device={}", device.unwrap_or("none"));
     let answer = app.request("POST", "/auth/login", &[JSON, ("origin", ISSUER), ("cookie", &cookie)], body).await;
     let mut cookies = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-    let device = cookies.find_map(|cookie| cookie.strip_prefix("__Host-device=")?.split(';').next().map(str::to_owned));
+    let device = cookies.find_map(|cookie| cookie.strip_prefix("__Host-device=")?.split(';').next());
+    let device = device.map(str::to_owned);
     (answer, device)
 }
 

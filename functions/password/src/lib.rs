@@ -3,12 +3,16 @@
 //! 1. Verify the access token; read user and session. Parse the body.
 //! 2. Count the try, by session, and beside it read the credential.
 //! 3. Compare the current password. Whoever has stolen a session still does not know it.
-//! 4. Refuse a new password that is easily guessed, with the reason.
+//! 4. Refuse a new password that is easily guessed, with the reason, or that is known from a breach, where a service that
+//!    knows is configured. One that does not answer in a second refuses nobody.
 //! 5. Hash it; replace the hash, raise the epoch and open a new session under it, in one transaction: every session ends,
 //!    and no moment has neither password.
 //! 6. Answer the tokens of the new session, by the transport that was asked for.
 
-use auth::{App, Bucket, Caller, Credential, Error, Event, Hasher, Invalid, Password, SignedIn, Signer, Throttle};
+use auth::{
+    App, BreachedPasswords, Bucket, Caller, Credential, Error, Event, Hasher, Invalid, Password, SignedIn, Signer,
+    Throttle,
+};
 use auth_http::{Answer, Authenticated, Body, Faults, Field, Json, Transport, Unknown, tokens_answer};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -24,6 +28,7 @@ pub struct PasswordChange {
     pub hasher: Hasher,
     pub signer: Signer,
     pub throttle: Throttle,
+    pub breached: BreachedPasswords,
 }
 
 pub fn router(change: PasswordChange) -> Router {
@@ -44,6 +49,7 @@ async fn handle(
     let credential = confirmed(&change, &caller, &signed_in, wish.current).await?;
     let SignedIn { account, .. } = signed_in;
     wish.new.judge(&account.user.own_words()).map_err(|weak| weak.at("/new_password"))?;
+    change.breached.check(&wish.new, &caller).await.map_err(|known| known.at("/new_password"))?;
 
     let hash = hasher.hash(wish.new).await?;
     let epoch = account.user.session_epoch.saturating_add(1);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use auth::{Session, Tokens, User};
+use auth::{BreachedPasswords, Session, Tokens, User};
 use auth_testing::{Answer, Fault, ISSUER, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
@@ -13,7 +13,8 @@ const NEW: &str = "wooden lantern over quiet harbour";
 async fn signed_in() -> (TestApp, User, Session, Tokens) {
     let app = TestApp::new(|t| {
         let (app, hasher, signer, throttle) = (t.app.clone(), t.hasher.clone(), t.signer.clone(), t.throttle.clone());
-        let holder = password::PasswordChange { app: app.clone(), hasher, signer, throttle };
+        let breached = BreachedPasswords::new(&app);
+        let holder = password::PasswordChange { app: app.clone(), hasher, signer, throttle, breached };
         password::router(holder).merge(profile::router(profile::Profile { app }))
     })
     .await;

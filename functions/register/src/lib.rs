@@ -2,7 +2,8 @@
 //!
 //! 1. Parse the body; report every fault at once.
 //! 2. Count the try: a network opens so many accounts an hour.
-//! 3. Refuse a password that is easily guessed, with the reason, or that is known from a breach.
+//! 3. Refuse a password that is easily guessed, with the reason, or that is known from a breach, where a service that
+//!    knows is configured. One that does not answer in a second refuses nobody.
 //! 4. Hash the password. Before the transaction, so that 409 takes as long as 201.
 //! 5. Create user, credential and username claim in one transaction, or nothing at all.
 //! 6. Answer the user. No tokens: the client signs in next.
@@ -11,7 +12,8 @@
 //! with the same password opens it.
 
 use auth::{
-    App, Bio, BirthDate, Bucket, Caller, Email, Event, FullName, Hasher, Password, Throttle, User, UserId, Username,
+    App, Bio, BirthDate, BreachedPasswords, Bucket, Caller, Email, Event, FullName, Hasher, Password, Throttle, User,
+    UserId, Username,
 };
 use auth_http::{Answer, Body, Faults, Field, Json, Reply, Unknown, UserAnswer, UserBody};
 use axum::extract::State;
@@ -27,6 +29,7 @@ pub struct Register {
     pub app: App,
     pub hasher: Hasher,
     pub throttle: Throttle,
+    pub breached: BreachedPasswords,
 }
 
 pub fn router(register: Register) -> Router {
@@ -34,7 +37,7 @@ pub fn router(register: Register) -> Router {
 }
 
 async fn handle(
-    State(Register { app, hasher, throttle }): State<Register>,
+    State(Register { app, hasher, throttle, breached }): State<Register>,
     Extension(caller): Extension<Caller>,
     Json(registration): Json<Request>,
 ) -> Answer {
@@ -54,6 +57,7 @@ async fn handle(
         ..User::new(id, registration.email, registration.username, now)
     };
     registration.password.judge(&user.own_words()).map_err(|weak| weak.at("/password"))?;
+    breached.check(&registration.password, &caller).await.map_err(|known| known.at("/password"))?;
     let hash = hasher.hash(registration.password).await?;
     app.store.user_create(&user, &hash).await?;
 

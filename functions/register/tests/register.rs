@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 async fn app() -> TestApp {
     TestApp::new(|t| {
         let (app, hasher, throttle) = (t.app.clone(), t.hasher.clone(), t.throttle.clone());
-        register::router(register::Register { app, hasher, throttle })
+        let breached = auth::BreachedPasswords::new(&app);
+        register::router(register::Register { app, hasher, throttle, breached })
     })
     .await
 }

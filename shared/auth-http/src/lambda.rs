@@ -33,6 +33,11 @@ where
     F: FnOnce(App) -> Fut,
     Fut: Future<Output = Result<Router, ConfigError>>,
 {
+    let build = |app: App| async move {
+        // Side by side: what a start waits for is the slowest of these, not their sum.
+        let (router, ()) = tokio::join!(build(app.clone()), app.warm());
+        router
+    };
     start(build, async |app, router| {
         let router = edge(router, &app);
         lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
@@ -43,7 +48,8 @@ where
     })
 }
 
-/// Runs a function that nobody calls over HTTP: `build` makes what answers an event. One log line per event.
+/// Runs a function that nobody calls over HTTP: `build` makes what answers an event. One log line per event. Nothing is
+/// read beforehand: nobody waits for the answer, and not every such function may read the table.
 pub fn run_events<F, Fut, H, HFut>(build: F) -> ExitCode
 where
     F: FnOnce(App) -> Fut,
@@ -81,9 +87,7 @@ where
             Err(error) => return refuse(&log, "config", &error),
         };
         let app = App::connect(config, log.clone());
-        // Side by side: what a start waits for is the slowest of these, not their sum.
-        let (held, ()) = tokio::join!(build(app.clone()), app.warm());
-        let held = match held {
+        let held = match build(app.clone()).await {
             Ok(held) => held,
             Err(error) => return refuse(&log, "config", &error),
         };

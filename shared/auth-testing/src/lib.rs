@@ -10,6 +10,8 @@
 
 mod accounts;
 mod answer;
+mod breaches;
+mod event_bridge;
 mod secrets;
 mod table;
 mod test_app;
@@ -17,6 +19,8 @@ mod wire;
 
 pub use accounts::PASSWORD;
 pub use answer::Answer;
+pub use breaches::{Breaches, Says, sha1};
+pub use event_bridge::{BusFault, EventBridge};
 pub use secrets::SecretsManager;
 pub use test_app::{ISSUER, NOW, TestApp, with_origin_proof};
 pub use wire::{Call, Fault, Hold, Wire};

@@ -1,4 +1,4 @@
-//! The one request that is not to an API of AWS's: the answer to CloudFormation, at an address that it gives.
+//! The answer to CloudFormation, at an address that it gives.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
-use crate::store::sdk;
+use crate::store::sdk::{self, Roots};
 use crate::{App, Error, Result};
 
 /// A presigned address, good for one answer: whoever holds it may give that answer, so it has no `Debug` text.
@@ -33,7 +33,7 @@ impl CallbackUrl {
     /// # Errors
     /// [`Error::Unavailable`] with the last status.
     pub async fn put(&self, json: &str) -> Result<()> {
-        let connector = sdk::https_connector();
+        let connector = sdk::https_connector(Roots::Amazon);
         let mut failure = Cow::Borrowed("no answer");
         for pause in PAUSES {
             tokio::time::sleep(pause).await;

@@ -28,6 +28,10 @@ pub struct Config {
     pub pseudonym_key: Option<SecretSource>,
     /// How many accounts one network may open in an hour.
     pub registrations_per_hour: u32,
+    /// Where to ask whether a password is known from a breach, without a slash at its end; `None` is nowhere.
+    pub breached_passwords_url: Option<String>,
+    /// Where audit records are put, by name or ARN; the function that forwards them has it.
+    pub audit_event_bus: Option<String>,
     /// The name of the refresh cookie: `__Host-refresh`, except on a loopback server for browsers that refuse it there.
     pub refresh_cookie: String,
     /// The name of the device cookie, `__Host-device`, with the same exception.
@@ -76,6 +80,8 @@ pub(crate) struct Aws {
     pub region: String,
     pub dynamodb_endpoint: Option<String>,
     pub secrets_endpoint: Option<String>,
+    #[cfg_attr(not(feature = "bus"), expect(dead_code, reason = "one function speaks to EventBridge"))]
+    pub events_endpoint: Option<String>,
     pub credentials: SharedCredentialsProvider,
     /// Made by [`Config::local`], never by the environment.
     pub is_local: bool,
@@ -120,7 +126,14 @@ impl Config {
         secrets_endpoint: Option<String>,
     ) -> Self {
         let region = region.to_owned();
-        let aws = Aws { region, dynamodb_endpoint, secrets_endpoint, credentials, is_local: false };
+        let aws = Aws {
+            region,
+            dynamodb_endpoint,
+            secrets_endpoint,
+            events_endpoint: None,
+            credentials,
+            is_local: false,
+        };
         Self { aws, ..Self::local("", table) }
     }
 
@@ -136,12 +149,15 @@ impl Config {
             key_set: None,
             pseudonym_key: None,
             registrations_per_hour: DEFAULT_REGISTRATIONS,
+            breached_passwords_url: None,
+            audit_event_bus: None,
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
                 region: "us-east-1".to_owned(),
                 dynamodb_endpoint: Some(dynamodb_endpoint.to_owned()),
                 secrets_endpoint: None,
+                events_endpoint: None,
                 credentials: SharedCredentialsProvider::new(
                     Credentials::builder()
                         .access_key_id("local")
@@ -159,6 +175,15 @@ impl Config {
     pub fn with_secret(mut self, secrets_endpoint: &str, id: &str) -> Self {
         self.key_set = Some(SecretSource::Secret(id.to_owned()));
         self.aws.secrets_endpoint = Some(secrets_endpoint.to_owned());
+        self
+    }
+
+    /// The same, with a bus in a stand-in for EventBridge.
+    #[cfg(feature = "bus")]
+    #[must_use]
+    pub fn with_event_bus(mut self, events_endpoint: &str, bus: &str) -> Self {
+        self.audit_event_bus = Some(bus.to_owned());
+        self.aws.events_endpoint = Some(events_endpoint.to_owned());
         self
     }
 
@@ -205,12 +230,15 @@ impl Config {
             key_set,
             pseudonym_key,
             registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
+            breached_passwords_url: reader.base_url("BREACHED_PASSWORDS_URL"),
+            audit_event_bus: reader.text("AUDIT_EVENT_BUS"),
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
                 region: reader.required("AWS_REGION"),
                 dynamodb_endpoint: reader.text("AWS_ENDPOINT_URL_DYNAMODB"),
                 secrets_endpoint: reader.text("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+                events_endpoint: reader.text("AWS_ENDPOINT_URL_EVENTBRIDGE"),
                 credentials: SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
                 is_local: false,
             },
@@ -242,6 +270,16 @@ impl Reader<'_> {
         file.or_else(|| self.text(id).map(SecretSource::Secret))
     }
 
+    /// An address that a path can be put after: `https`, or `http` for loopback.
+    fn base_url(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        if is_base_url(&text) {
+            return Some(text.trim_end_matches('/').to_owned());
+        }
+        self.faults.push(format!("{name} is not an https URL (http for loopback) without query, fragment or user"));
+        None
+    }
+
     fn required(&mut self, name: &str) -> String {
         self.text(name).unwrap_or_else(|| {
             self.faults.push(format!("{name} is missing"));
@@ -262,6 +300,20 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+fn is_base_url(text: &str) -> bool {
+    let is_plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\\".contains(&byte));
+    let host = |rest: &str| rest.split('/').next().map(str::to_owned).unwrap_or_default();
+    if let Some(rest) = text.strip_prefix("https://") {
+        return is_plain(rest) && host(rest).starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    }
+    let Some(rest) = text.strip_prefix("http://").filter(|rest| is_plain(rest)) else { return false };
+    let host = host(rest);
+    ["127.0.0.1", "localhost", "[::1]"].into_iter().any(|loopback| {
+        let port = host.strip_prefix(loopback);
+        port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|n| n.parse::<u16>().is_ok()))
+    })
 }
 
 #[cfg(test)]
@@ -296,6 +348,36 @@ mod tests {
             assert!(text.contains(name), "{name} in {text}");
         }
         assert!(!text.contains("1h"));
+    }
+
+    #[test]
+    fn breached_passwords_are_asked_for_over_https_or_on_this_machine() {
+        let url = |text| {
+            let variables = [("TABLE_NAME", "t"), ("AWS_REGION", "r"), ("BREACHED_PASSWORDS_URL", text)];
+            read(&variables).map(|config| config.breached_passwords_url)
+        };
+        assert_eq!(url("").unwrap(), None);
+        for good in ["https://api.example.com", "https://example.com:8443/a/b", "http://127.0.0.1:80", "http://[::1]"] {
+            assert_eq!(url(good).unwrap().as_deref(), Some(good));
+        }
+        assert_eq!(url("https://api.example.com/").unwrap().as_deref(), Some("https://api.example.com"));
+        for bad in [
+            "http://api.example.com",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0.1:80@example.com",
+            "http://localhost:example.com",
+            "https://",
+            "https:///range",
+            "https://example.com?a",
+            "https://example.com#a",
+            "https://user@example.com",
+            "https://exa mple.com",
+            "ftp://example.com",
+            "example.com",
+        ] {
+            let text = url(bad).unwrap_err().to_string();
+            assert!(text.starts_with("BREACHED_PASSWORDS_URL is not") && !text.contains(bad), "{bad}: {text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,10 @@
 
 mod access_token;
 mod app;
+#[cfg(feature = "strength")]
+mod breach;
+#[cfg(feature = "bus")]
+mod bus;
 mod cached;
 mod callback;
 mod clock;
@@ -36,6 +40,10 @@ mod username;
 
 pub use access_token::{AccessToken, Claims, Verifier};
 pub use app::{App, Published, SignedIn, Signer, Tokens};
+#[cfg(feature = "strength")]
+pub use breach::BreachedPasswords;
+#[cfg(feature = "bus")]
+pub use bus::{AuditRecord, Bus, Refused};
 pub use callback::CallbackUrl;
 pub use clock::{Clock, Timestamp};
 pub use config::{Config, ConfigError, Lifetimes, PasswordPolicy, SecretSource};

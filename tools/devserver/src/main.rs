@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use auth::{App, Config, Hasher, Log, SecretSource, Signer, Throttle};
+use auth::{App, BreachedPasswords, Config, Hasher, Log, SecretSource, Signer, Throttle};
 use auth_http::Peer;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -91,11 +91,13 @@ async fn routers(app: &App) -> Result<Router, String> {
     let hasher = Hasher::new(app.config.hash, app.config.hashes_at_once, app.random.clone());
     let signer = Signer::load(&app).await.map_err(|error| error.to_string())?;
     let throttle = Throttle::new(&app);
+    let breached = BreachedPasswords::new(&app);
     Ok(Router::new()
         .merge(register::router(register::Register {
             app: app.clone(),
             hasher: hasher.clone(),
             throttle: throttle.clone(),
+            breached: breached.clone(),
         }))
         .merge(login::router(login::Login {
             app: app.clone(),
@@ -106,7 +108,7 @@ async fn routers(app: &App) -> Result<Router, String> {
         .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
         .merge(logout::router(logout::Logout { app: app.clone(), signer: signer.clone() }))
         .merge(sessions::router(sessions::Sessions { app: app.clone() }))
-        .merge(password::router(password::PasswordChange { app: app.clone(), hasher, signer, throttle }))
+        .merge(password::router(password::PasswordChange { app: app.clone(), hasher, signer, throttle, breached }))
         .merge(profile::router(profile::Profile { app: app.clone() }))
         .merge(discovery::router(discovery::Discovery { app })))
 }

@@ -2,36 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::collections::BTreeSet;
 
-use auth_testing::TestApp;
-use axum::Router;
+use common::service;
 use serde_json::{Value, json};
-
-async fn service() -> TestApp {
-    TestApp::new(|t| {
-        let (app, hasher, signer, throttle) = (t.app.clone(), t.hasher.clone(), t.signer.clone(), t.throttle.clone());
-        Router::new()
-            .merge(register::router(register::Register {
-                app: app.clone(),
-                hasher: hasher.clone(),
-                throttle: throttle.clone(),
-            }))
-            .merge(login::router(login::Login {
-                app: app.clone(),
-                hasher: hasher.clone(),
-                signer: signer.clone(),
-                throttle: throttle.clone(),
-            }))
-            .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
-            .merge(logout::router(logout::Logout { app: app.clone(), signer: signer.clone() }))
-            .merge(sessions::router(sessions::Sessions { app: app.clone() }))
-            .merge(password::router(password::PasswordChange { app: app.clone(), hasher, signer, throttle }))
-            .merge(profile::router(profile::Profile { app: app.clone() }))
-            .merge(discovery::router(discovery::Discovery { app }))
-    })
-    .await
-}
 
 fn document() -> Value {
     serde_saphyr::from_str(include_str!("../../../docs/openapi.yaml")).unwrap()

@@ -1,4 +1,4 @@
-//! The AWS SDK, lean: one HTTPS client with Amazon's roots, and what is worth a retry.
+//! The AWS SDK, lean: one HTTPS client, with Amazon's roots for AWS, and what is worth a retry.
 
 use std::time::Duration;
 
@@ -39,31 +39,63 @@ pub fn secrets_manager(aws: &Aws) -> aws_sdk_secretsmanager::Config {
     config.build()
 }
 
+#[cfg(feature = "bus")]
+pub fn eventbridge(aws: &Aws) -> aws_sdk_eventbridge::Config {
+    let mut config = aws_sdk_eventbridge::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(aws.region.clone()))
+        .credentials_provider(aws.credentials.clone())
+        .http_client(https_client())
+        .retry_config(retries())
+        .timeout_config(timeouts());
+    config.set_endpoint_url(aws.events_endpoint.clone());
+    config.build()
+}
+
 /// The five roots that every AWS endpoint chains to (Amazon Trust Services). Reading the system's store instead costs
 /// 1 to 3 ms at start.
 const AMAZON_ROOTS: &str = include_str!("../../amazon-roots.crt");
 
 fn https_client() -> SharedHttpClient {
     let builder = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-    match amazon_alone() {
+    match Roots::Amazon.context() {
         Some(context) => builder.tls_context(context).build_https(),
         None => builder.build_https(),
     }
 }
 
-/// The same, for a request that is not an operation of the SDK's.
-pub fn https_connector() -> Connector {
-    let builder = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-    match amazon_alone() {
+/// The same, for a request that is not an operation of the SDK's. It keeps no connection for a next request: such
+/// requests are rare, and what a frozen Lambda has kept is mostly dead.
+pub fn https_connector(roots: Roots) -> Connector {
+    let builder = Connector::builder().pool_max_idle_per_host(0);
+    let builder = builder.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
+    match roots.context() {
         Some(context) => builder.tls_context(context).build(),
         None => builder.build(),
     }
 }
 
-/// `None` is unreachable with a constant store; the default context trusts the system's roots.
-fn amazon_alone() -> Option<tls::TlsContext> {
-    let roots = tls::TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-    tls::TlsContext::builder().with_trust_store(roots).build().ok()
+/// Whom to trust to say whose a server's key is.
+#[derive(Clone, Copy, Debug)]
+pub enum Roots {
+    Amazon,
+    /// Those of the system, read when a connector is built: for what is not AWS's.
+    #[cfg(feature = "strength")]
+    System,
+}
+
+impl Roots {
+    /// `None` is the default context, which trusts the system's roots. Unreachable with a constant store.
+    fn context(self) -> Option<tls::TlsContext> {
+        match self {
+            Self::Amazon => {
+                let roots = tls::TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+                tls::TlsContext::builder().with_trust_store(roots).build().ok()
+            }
+            #[cfg(feature = "strength")]
+            Self::System => None,
+        }
+    }
 }
 
 /// Up to four tries with full jitter.
