@@ -77,7 +77,9 @@ async fn handle(
     app.log.write(&Event::of("signed_in", &caller).user(account.user.id).session(session.id));
     let answer = tokens_answer(app, &tokens, attempt.transport, Some(&account))?;
     match attempt.transport {
-        Transport::Cookie => auth_http::remember_device(app, answer, device, &credential).await,
+        Transport::Cookie => {
+            auth_http::remember_device(app, answer, device, credential.user_id, credential.session_epoch).await
+        }
         Transport::Body => Ok(answer),
     }
 }
@@ -104,7 +106,10 @@ async fn counted(
         };
         let (pass, credential) = tokio::join!(throttle.take(bucket), credential);
         let (mut pass, credential) = (pass?, credential?);
-        if device.is_some_and(|device| !device.is_known_to(credential.as_ref())) {
+        let is_known = |device: &Device| {
+            credential.as_ref().is_some_and(|found| device.is_known_to(found.user_id, found.session_epoch))
+        };
+        if device.is_some_and(|device| !is_known(device)) {
             pass = throttle.take(&strangers).await?;
         }
         Ok((pass, credential))
@@ -146,11 +151,10 @@ async fn end_surplus(app: &App, account: &Account, session: &Session) {
     }
     let (now, user_id) = (app.clock.now(), account.user.id);
     let Ok(mut sessions) = app.store.sessions_of(user_id).await else { return };
-    sessions.sort_by_key(|session| {
-        let is_good = session.is_live(now) && account.honours(session.session_epoch);
-        std::cmp::Reverse((is_good, session.last_used_at))
-    });
-    let good = sessions.iter().filter(|s| s.is_live(now) && account.honours(s.session_epoch)).count();
+    // An epoch above the account's is one that was raised since it was read, and carried along with the session.
+    let is_good = |session: &Session| session.is_live(now) && session.session_epoch >= account.user.session_epoch;
+    sessions.sort_by_key(|session| std::cmp::Reverse((is_good(session), session.last_used_at)));
+    let good = sessions.iter().filter(|session| is_good(session)).count();
     for surplus in sessions.iter().skip(good.min(MAX_SESSIONS)) {
         if app.store.session_delete(user_id, surplus.id).await.is_err() {
             return;

@@ -203,8 +203,8 @@ async fn who_never_fails_is_never_refused_and_pays_for_one_write_in_five() {
     for _ in 0..40 {
         assert_eq!(sign_in(&app, PASSWORD).await.status, 200);
     }
-    let deletes = app.operations().into_iter().filter(|operation| operation == "DeleteItem").count();
-    assert_eq!(deletes, 8);
+    let updates = app.operations().into_iter().filter(|operation| operation == "UpdateItem").count();
+    assert_eq!(updates, 40 + 8);
 }
 
 #[tokio::test]
@@ -302,4 +302,61 @@ async fn the_viewer_s_address_counts_where_the_distribution_proves_itself_and_no
     assert_eq!(guess("203.0.113.99", "not the proof").await, 429, "a header without proof is nobody's address");
     assert_eq!(guess("203.0.113.99", "proof").await, 401, "another viewer behind the same distribution");
     assert_eq!(guess("no address", "proof").await, 429, "nonsense falls back to the peer");
+}
+
+#[tokio::test]
+async fn a_guesser_does_not_see_that_the_owner_was_there() {
+    let app = app().await;
+    let guesser = app.from("198.51.100.1");
+    let wrong = async |app: &TestApp, name: &str| {
+        let body = json!({ "email": format!("{name}@example.com"), "password": "wrong horse" });
+        app.post("/auth/login", body).await.status
+    };
+    for name in ["ada", "nobody"] {
+        for _ in 0..10 {
+            assert_eq!(wrong(&guesser, name).await, 401);
+        }
+    }
+    assert_eq!(sign_in(&app, PASSWORD).await.status, 200, "which clears her own tries and the failures in a row");
+    let later = fresh_instance(&app).from("198.51.100.1");
+    assert_eq!((wrong(&later, "ada").await, wrong(&later, "nobody").await), (429, 429));
+}
+
+#[tokio::test]
+async fn a_bucket_does_not_keep_the_windows_that_are_over() {
+    let app = app().await;
+    for round in 0..6 {
+        for i in 0..20 {
+            guess(&elsewhere(&app, round * 20 + i)).await;
+        }
+        assert_eq!(sign_in(&app, PASSWORD).await.status, 200);
+        app.clock.advance(Duration::from_mins(15));
+    }
+    assert_eq!(sign_in(&app, PASSWORD).await.status, 200);
+    let table = app.whole_table().await;
+    let counters = table.matches("#1").count();
+    assert!(counters < 80, "{counters}");
+}
+
+#[tokio::test]
+async fn a_racing_sign_in_ends_no_session_that_was_carried_to_a_newer_epoch() {
+    let app = app().await;
+    let user = app.seed_user("dora").await;
+    for _ in 0..40 {
+        let account = app.app.store.account(user.id).await.unwrap().unwrap();
+        let (kept, _) = app.seed_session(&account.user).await;
+        let hold = app.wire.hold("PutItem");
+        let racing = tokio::spawn({
+            let app = fresh_instance(&app).from("198.51.100.9");
+            async move { app.post("/auth/login", json!({ "email": "dora@example.com", "password": PASSWORD })).await }
+        });
+        hold.reached().await;
+        app.app.store.sessions_revoke_all(&account.user, Some(&kept)).await.unwrap();
+        hold.release();
+        assert_eq!(racing.await.unwrap().status, 200);
+        let account = app.app.store.account(user.id).await.unwrap().unwrap();
+        let left = app.app.store.sessions_of(user.id).await.unwrap();
+        assert!(left.iter().any(|session| session.id == kept.id && account.honours(session.session_epoch)));
+        app.app.store.session_delete(user.id, kept.id).await.unwrap();
+    }
 }

@@ -62,7 +62,9 @@ async fn handle(
     app.log.write(&Event::of("password_changed", &caller).user(account.user.id).session(session.id));
     let answer = tokens_answer(app, &tokens, wish.transport, Some(&account))?;
     match wish.transport {
-        Transport::Cookie => auth_http::remember_device(app, answer, None, &credential).await,
+        Transport::Cookie => {
+            auth_http::remember_device(app, answer, None, credential.user_id, credential.session_epoch).await
+        }
         Transport::Body => Ok(answer),
     }
 }

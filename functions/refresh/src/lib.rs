@@ -60,7 +60,12 @@ async fn continued(Refresh { app, signer }: &Refresh, caller: &Caller, text: &st
         Rotation::Gone => return Err(DEAD.into()),
         Rotation::Refused(session) => judged(app, session, &token, now, event).await?,
     };
-    let Some(account) = account?.filter(|account| account.honours(session.session_epoch)) else {
+    let mut account = account?;
+    if account.as_ref().is_some_and(|account| account.user.session_epoch < session.session_epoch) {
+        // The epoch was raised between the two, and this session carried along: the user that was read is the old one.
+        account = app.store.account(token.user_id).await?;
+    }
+    let Some(account) = account.filter(|account| account.honours(session.session_epoch)) else {
         app.store.session_delete(session.user_id, session.id).await?;
         app.log.write(&event("void_session_ended"));
         return Err(DEAD.into());

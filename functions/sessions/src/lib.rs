@@ -8,6 +8,7 @@
 
 use auth::{App, Caller, Event, Session, SessionId, SignedIn};
 use auth_http::{Answer, Authenticated, Problem, Reply};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -44,9 +45,10 @@ async fn revoke(
     State(Sessions { app }): State<Sessions>,
     Extension(caller): Extension<Caller>,
     Authenticated(SignedIn { account, .. }): Authenticated,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let id = SessionId::parse(&id).ok_or_else(Problem::not_found)?;
+    // What is no text, or no id, names nothing.
+    let id = id.ok().and_then(|Path(id)| SessionId::parse(&id)).ok_or_else(Problem::not_found)?;
     // The partition is the user's own, so no id leads to anybody else's session.
     app.store.session_delete(account.user.id, id).await?;
     app.log.write(&Event::of("session_revoked", &caller).user(account.user.id).session(id));
@@ -57,6 +59,7 @@ async fn revoke_all(
     State(Sessions { app }): State<Sessions>,
     Extension(caller): Extension<Caller>,
     Authenticated(SignedIn { account, session }): Authenticated,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let keep = match query.as_deref() {
@@ -64,13 +67,19 @@ async fn revoke_all(
         Some("keep=current") => Some(&session),
         Some(_) => return Err(KEEP.at("").into()),
     };
-    app.store.sessions_revoke_all(&account.user, keep).await?;
+    let epoch = app.store.sessions_revoke_all(&account.user, keep).await?;
     let event = Event::of("all_sessions_revoked", &caller).user(account.user.id);
     app.log.write(&match keep {
         Some(session) => event.session(session.id).because("kept_current"),
         None => event,
     });
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let answer = StatusCode::NO_CONTENT.into_response();
+    // The browser that stays signed in stays known.
+    let device = auth_http::device(&app, &headers).await?;
+    match device.filter(|device| device.is_known_to(account.user.id, account.user.session_epoch)) {
+        Some(_) if keep.is_some() => auth_http::remember_device(&app, answer, None, account.user.id, epoch).await,
+        _ => Ok(answer),
+    }
 }
 
 const KEEP: auth::Invalid =

@@ -213,3 +213,45 @@ async fn the_fixtures_list_and_revoke() {
     assert_eq!(app.event("sessions-revoke-all", authorize).await.status, 204);
     assert!(opens_a_profile(&app, &tokens).await);
 }
+
+#[tokio::test]
+async fn a_refresh_beside_the_end_of_the_others_does_not_end_the_kept_session() {
+    let (app, user, session, tokens) = signed_in().await;
+    let hold = app.wire.hold("UpdateItem");
+    let refreshing = tokio::spawn({
+        let (app, token) = (app.clone(), tokens.refresh_token.to_string());
+        async move { app.post("/auth/refresh", json!({ "refresh_token": token })).await }
+    });
+    hold.reached().await;
+    // The read beside it is done by then.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    app.app.store.sessions_revoke_all(&user, Some(&session)).await.unwrap();
+    hold.release();
+    let answer = refreshing.await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(app.app.store.sessions_of(user.id).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_text_is_answered_by_a_problem_document() {
+    let (app, _, _, tokens) = signed_in().await;
+    let answer = ask(&app, "DELETE", "/auth/sessions/%ff", &tokens).await;
+    assert_eq!((answer.status, answer.code()), (404, "not_found"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn the_browser_that_stays_signed_in_stays_known() {
+    let (app, user, _, tokens) = signed_in().await;
+    let pseudonyms = app.app.pseudonyms().await.unwrap();
+    let device = auth::Device::new(user.id, 0, app.random.uuid(app.clock.now()).unwrap()).seal(&pseudonyms);
+    let cookie = format!("__Host-device={}", *device);
+    let headers = [("authorization", bearer(&tokens)), ("cookie", cookie)];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let answer = app.request("DELETE", "/auth/sessions?keep=current", &headers, ()).await;
+    let set = answer.header("set-cookie").expect("a new device cookie");
+    let set = set.strip_prefix("__Host-device=").unwrap().split(';').next().unwrap();
+    let device = auth::Device::open(set, &pseudonyms).unwrap();
+    assert!(device.is_known_to(user.id, 1) && !device.is_known_to(user.id, 0));
+    let answer = app.request("DELETE", "/auth/sessions", &headers, ()).await;
+    assert!(answer.header("set-cookie").is_none(), "signed out everywhere is unknown everywhere");
+}

@@ -1,4 +1,4 @@
-use auth::{App, Credential, Device, Result};
+use auth::{App, Device, Result, UserId};
 use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
 use axum::response::Response;
@@ -16,11 +16,11 @@ pub async fn remember_device(
     app: &App,
     mut answer: Response,
     presented: Option<Device>,
-    credential: &Credential,
+    user_id: UserId,
+    session_epoch: u64,
 ) -> Answer {
-    if !presented.is_some_and(|device| device.is_known_to(Some(credential))) {
-        let id = app.random.uuid(app.clock.now())?;
-        let device = Device::new(credential.user_id, credential.session_epoch, id);
+    if !presented.is_some_and(|device| device.is_known_to(user_id, session_epoch)) {
+        let device = Device::new(user_id, session_epoch, app.random.uuid(app.clock.now())?);
         let value = device.seal(&*app.pseudonyms().await?);
         answer.headers_mut().append(SET_COOKIE, set_device(&app.config.device_cookie, &value)?);
     }

@@ -142,7 +142,13 @@ impl App {
     /// The second half of [`App::signed_in`], for whoever reads something else beside it.
     pub async fn signed_in_by(&self, claims: &Claims) -> Result<SignedIn> {
         let (user_id, session_id) = (UserId::new(claims.sub), SessionId::new(claims.sid));
-        let (account, session) = self.store.account_and_session(user_id, session_id).await?;
+        let (mut account, mut session) = self.store.account_and_session(user_id, session_id).await?;
+        // Several items are not read at one moment: between two of them the epoch may have been raised, and the session
+        // carried along.
+        let epochs = account.as_ref().zip(session.as_ref()).map(|(a, s)| (a.user.session_epoch, s.session_epoch));
+        if epochs.is_some_and(|(of_user, of_session)| of_user < of_session) {
+            (account, session) = self.store.account_and_session(user_id, session_id).await?;
+        }
         let session = session.filter(|session| session.is_live(self.clock.now())).ok_or(Error::InvalidToken)?;
         let account = account.filter(|account| account.honours(session.session_epoch)).ok_or(Error::InvalidToken)?;
         Ok(SignedIn { account, session })

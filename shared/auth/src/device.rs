@@ -4,7 +4,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{Credential, Pseudonyms, UserId};
+use crate::{Pseudonyms, UserId};
 
 /// A browser that has signed in to this account before (OWASP, "Slow down online guessing attacks with device
 /// cookies"). Its tries are counted apart from those of strangers, so a flood of guesses cannot lock its owner out.
@@ -50,10 +50,8 @@ impl Device {
     }
 
     /// Whether it is known to this very account, and nothing ended all sessions since.
-    pub fn is_known_to(&self, credential: Option<&Credential>) -> bool {
-        credential.is_some_and(|credential| {
-            credential.user_id == self.user_id && credential.session_epoch == self.session_epoch
-        })
+    pub fn is_known_to(&self, user_id: UserId, session_epoch: u64) -> bool {
+        self.user_id == user_id && self.session_epoch == session_epoch
     }
 
     pub(crate) fn id(&self) -> String {

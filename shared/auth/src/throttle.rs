@@ -32,6 +32,8 @@ pub struct Bucket {
 pub struct Pass {
     key: String,
     count: u32,
+    /// What a success clears: the counters of this try, and those of windows that are over.
+    clears: Vec<String>,
 }
 
 /// What somebody claims to be at sign-in.
@@ -144,7 +146,13 @@ impl Throttle {
             taken = self.store.throttle_take(&bucket.key, &bucket.counters, bucket.expires_at).await?;
         }
         match taken {
-            Taken::Counted(count) => Ok(Pass { key: bucket.key.clone(), count }),
+            Taken::Counted { count, others } => {
+                let own = bucket.counters.iter().map(|counter| counter.name.clone());
+                let is_over =
+                    |name: &String| !bucket.counters.iter().any(|counter| window_of(&counter.name) == window_of(name));
+                let clears = own.chain(others.into_iter().filter(is_over)).take(MAX_CLEARED).collect();
+                Ok(Pass { key: bucket.key.clone(), count, clears })
+            }
             Taken::Refused { until, .. } => {
                 self.remember(bucket, until.min(now.plus(BELIEF)), now);
                 Err(Error::TooManyRequests { retry_after: until.since(now) })
@@ -152,12 +160,14 @@ impl Throttle {
         }
     }
 
-    /// After a success: what was counted so far is forgotten. Costs a write only when several tries had been counted,
-    /// so that those who never fail pay for one in five sign-ins.
+    /// After a success: the failures in a row are forgotten, and the tries of its own network. Those of other networks
+    /// stay, or a guesser would see by them that the account exists and its owner was there.
+    ///
+    /// Costs a write only when several tries had been counted, so that those who never fail pay for one in five sign-ins.
     pub async fn give_back(&self, pass: Pass) {
         if pass.count > GIVE_BACK_ABOVE {
             // A count that stays is a nuisance, and no reason to refuse a right password.
-            let _ = self.store.throttle_clear(&pass.key).await;
+            let _ = self.store.throttle_reset(&pass.key, &pass.clears).await;
         }
     }
 
@@ -227,4 +237,11 @@ const MEMORY: Duration = Duration::from_hours(720);
 /// How long an instance trusts what it saw: somebody else's success may have cleared the bucket meanwhile.
 const BELIEF: Duration = Duration::from_mins(1);
 const GIVE_BACK_ABOVE: u32 = 4;
+/// An expression has its limits; what is left is cleared the next time.
+const MAX_CLEARED: usize = 100;
+
+/// The window that a counter is of; one of failures in a row is of none.
+fn window_of(name: &str) -> Option<&str> {
+    name.rsplit_once('#').map(|(_, index)| index)
+}
 const MAX_REMEMBERED: usize = 4096;

@@ -60,8 +60,8 @@ pub async fn rotate(app: &App, stack: Option<&Stack>, console: &mut Console<'_>)
             Rotation { state: "started", version: None, next_signing_key: None, sign_from }
         }
     };
-    let event = if view.state == "waiting" { "admin_keys_shown" } else { "admin_keys_rotated" };
-    console.audit(Event::new(event))?;
+    let has_waited = view.state == "waiting";
+    console.audit(if has_waited { Event::new("admin_keys_shown") } else { Event::new("admin_keys_rotated") })?;
     console.show(&view)
 }
 
@@ -89,8 +89,12 @@ pub async fn revoke(
             (replaced.version, replaced.signing_key)
         }
     };
-    let event = if *what == Revocation::Mac { "admin_everyone_signed_out" } else { "admin_keys_revoked" };
-    console.audit(Event::new(event))?;
+    let is_sign_out = *what == Revocation::Mac;
+    console.audit(if is_sign_out {
+        Event::new("admin_everyone_signed_out")
+    } else {
+        Event::new("admin_keys_revoked")
+    })?;
     console.show(&Replacement { revoked: named(what), version, signing_key, what })
 }
 

@@ -27,8 +27,12 @@ impl Counter {
 /// What became of a try.
 #[derive(Debug)]
 pub(crate) enum Taken {
-    /// The highest of its counters now.
-    Counted(u32),
+    Counted {
+        /// The highest of its counters now.
+        count: u32,
+        /// The names of the bucket's other counters.
+        others: Vec<String>,
+    },
     Refused {
         until: Timestamp,
         expires_at: Timestamp,
@@ -60,12 +64,14 @@ impl Store {
             .update_expression(format!("SET expires_at = :expires_at ADD {}", additions.join(", ")))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
-            .return_values(ReturnValue::UpdatedNew)
+            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match update.send().await {
             Ok(answer) => {
                 let now = answer.attributes.unwrap_or_default();
-                Ok(Taken::Counted(counters.iter().map(|counter| count(&now, &counter.name)).max().unwrap_or(0)))
+                let count = counters.iter().map(|counter| count(&now, &counter.name)).max().unwrap_or(0);
+                let is_other = |name: &String| name.contains('#') && !counters.iter().any(|own| own.name == *name);
+                Ok(Taken::Counted { count, others: now.into_keys().filter(is_other).collect() })
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -80,6 +86,18 @@ impl Store {
     pub(crate) async fn throttle_count(&self, bucket: &str, counter: &str) -> Result<Option<(u32, Timestamp)>> {
         let item = self.get(key(pk(bucket), "BUCKET")).await?;
         item.map(|item| Ok((count(&item, counter), expiry(&item)?))).transpose()
+    }
+
+    /// Forgets some of a bucket's counters.
+    pub(crate) async fn throttle_reset(&self, bucket: &str, counters: &[String]) -> Result<()> {
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key(pk(bucket), "BUCKET")));
+        let names = counters.iter().enumerate().map(|(index, name)| (format!("#c{index}"), name.clone()));
+        let removals: Vec<_> = (0..counters.len()).map(|index| format!("#c{index}")).collect();
+        let update = update
+            .condition_expression("attribute_exists(pk)")
+            .update_expression(format!("REMOVE {}", removals.join(", ")))
+            .set_expression_attribute_names(Some(names.collect()));
+        update.send().await.map(drop).map_err(|error| unavailable("UpdateItem", &error))
     }
 
     pub(crate) async fn throttle_clear(&self, bucket: &str) -> Result<()> {
