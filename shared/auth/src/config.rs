@@ -126,14 +126,8 @@ impl Config {
         secrets_endpoint: Option<String>,
     ) -> Self {
         let region = region.to_owned();
-        let aws = Aws {
-            region,
-            dynamodb_endpoint,
-            secrets_endpoint,
-            events_endpoint: None,
-            credentials,
-            is_local: false,
-        };
+        let aws =
+            Aws { region, dynamodb_endpoint, secrets_endpoint, events_endpoint: None, credentials, is_local: false };
         Self { aws, ..Self::local("", table) }
     }
 
