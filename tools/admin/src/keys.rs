@@ -60,8 +60,10 @@ pub async fn rotate(app: &App, stack: Option<&Stack>, console: &mut Console<'_>)
             Rotation { state: "started", version: None, next_signing_key: None, sign_from }
         }
     };
-    let has_waited = view.state == "waiting";
-    console.audit(if has_waited { Event::new("admin_keys_shown") } else { Event::new("admin_keys_rotated") })?;
+    console.audit(match view.state {
+        "waiting" => Event::new("admin_keys_shown"),
+        _ => Event::new("admin_keys_rotated"),
+    })?;
     console.show(&view)
 }
 
@@ -89,11 +91,9 @@ pub async fn revoke(
             (replaced.version, replaced.signing_key)
         }
     };
-    let is_sign_out = *what == Revocation::Mac;
-    console.audit(if is_sign_out {
-        Event::new("admin_everyone_signed_out")
-    } else {
-        Event::new("admin_keys_revoked")
+    console.audit(match what {
+        Revocation::Mac => Event::new("admin_everyone_signed_out"),
+        _ => Event::new("admin_keys_revoked"),
     })?;
     console.show(&Replacement { revoked: named(what), version, signing_key, what })
 }
@@ -194,7 +194,7 @@ impl fmt::Display for Replacement<'_> {
         write!(
             f,
             "Version {version} is published, and {signing_key} signs.\nFunctions, or a running server, read it within five \
-             minutes and go by the old keys until then; new instances, or a restart, read it at once. {then}"
+             minutes and go by the old keys until then; new instances, or a restart, read it at once.\n{then}"
         )
     }
 }
