@@ -95,24 +95,29 @@ async fn counted(
     let (pseudonyms, now) = (app.pseudonyms().await?, app.clock.now());
     let strangers = Bucket::sign_in(identifier, caller, &pseudonyms, now);
     let own = device.map(|device| Bucket::device(device, &pseudonyms, now));
-    let bucket = own.as_ref().unwrap_or(&strangers);
     let tried = async {
-        throttle.precheck(bucket)?;
+        if own.is_none() {
+            throttle.precheck(&strangers)?;
+        }
         let credential = async {
             match identifier {
                 Identifier::Email(email) => app.store.credential_by_email(email).await,
                 Identifier::Username(username) => app.store.credential_by_username(username).await,
             }
         };
-        let (pass, credential) = tokio::join!(throttle.take(bucket), credential);
-        let (mut pass, credential) = (pass?, credential?);
+        let (pass, credential) = tokio::join!(throttle.take(own.as_ref().unwrap_or(&strangers)), credential);
+        let credential = credential?;
         let is_known = |device: &Device| {
             credential.as_ref().is_some_and(|found| device.is_known_to(found.user_id, found.session_epoch))
         };
-        if device.is_some_and(|device| !is_known(device)) {
-            pass = throttle.take(&strangers).await?;
+        if device.is_none_or(is_known) {
+            return Ok((pass?, credential));
         }
-        Ok((pass, credential))
+        // Somebody else's cookie, or one from before all sessions ended: its own tries are not this account's affair.
+        if let Ok(pass) = pass {
+            throttle.put_back(pass).await;
+        }
+        Ok((throttle.take(&strangers).await?, credential))
     };
     let tried = tried.await;
     if let Err(Error::TooManyRequests { .. }) = tried {

@@ -360,3 +360,22 @@ async fn a_racing_sign_in_ends_no_session_that_was_carried_to_a_newer_epoch() {
         app.app.store.session_delete(user.id, kept.id).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn another_account_s_device_cookie_does_not_use_up_right_sign_ins() {
+    let app = app().await;
+    app.seed_user("bob").await;
+    let device = browser(&app, None, PASSWORD).await.1.expect("Ada's device cookie");
+    let cookie = format!("__Host-device={device}");
+    for i in 0..25 {
+        // Bob, in the browser that Ada once used, by body transport: the cookie stays hers.
+        let body = json!({ "email": "bob@example.com", "password": PASSWORD }).to_string();
+        let answer = app.request("POST", "/auth/login", &[JSON, ("cookie", &cookie)], body).await;
+        assert_eq!(answer.status, 200, "{i}");
+    }
+    let mut statuses = Vec::new();
+    for _ in 0..11 {
+        statuses.push(browser(&app, Some(&device), "wrong horse battery staple 42").await.0.status);
+    }
+    assert_eq!(statuses, [vec![401; 10], vec![429]].concat(), "nor does it give Ada's browser more tries than it has");
+}

@@ -49,7 +49,8 @@ async fn end(Logout { app, signer }: &Logout, caller: &Caller, text: &str) -> Re
     match app.store.session_end(&token).await? {
         Ended::Ended => app.log.write(&event("logged_out")),
         Ended::Gone => {}
-        Ended::ForeignLineage => app.log.write(&event("foreign_lineage").alarming()),
+        // Whoever has a MAC key need not be the user.
+        Ended::ForeignLineage => app.log.write(&Event { actor: None, ..event("foreign_lineage") }.alarming()),
     }
     Ok(())
 }

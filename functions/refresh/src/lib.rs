@@ -94,11 +94,11 @@ async fn judged<'a>(
         }
         Presentation::Reuse => {
             app.store.session_delete(session.user_id, session.id).await?;
-            app.log.write(&event("reuse_detected").alarming());
+            app.log.write(&Event { actor: None, ..event("reuse_detected") }.alarming());
             Err(DEAD)
         }
         Presentation::ForeignLineage => {
-            app.log.write(&event("foreign_lineage").alarming());
+            app.log.write(&Event { actor: None, ..event("foreign_lineage") }.alarming());
             Err(Error::InvalidRefreshToken { session_is_dead: false })
         }
         Presentation::Expired => Err(DEAD),

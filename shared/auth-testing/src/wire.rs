@@ -115,7 +115,7 @@ impl Wire {
 
     /// Stops the next call of this operation before it takes effect, until [`Hold::release`].
     ///
-    /// The SDK gives an attempt up after 1.5 s and sends another, so release it sooner.
+    /// The SDK gives an attempt up after 0.9 s and sends another, so release it sooner.
     pub fn hold(&self, operation: &str) -> Hold {
         let gate = Arc::new(Gate::default());
         self.state.holds.lock().unwrap().push_back((operation.to_owned(), gate.clone()));

@@ -32,8 +32,10 @@ pub struct Bucket {
 pub struct Pass {
     key: String,
     count: u32,
-    /// What a success clears: the counters of this try, and those of windows that are over.
-    clears: Vec<String>,
+    /// The counters that counted it.
+    own: Vec<String>,
+    /// Those of windows that are over.
+    over: Vec<String>,
 }
 
 /// What somebody claims to be at sign-in.
@@ -140,6 +142,7 @@ impl Throttle {
         let mut taken = self.store.throttle_take(&bucket.key, &bucket.counters, bucket.expires_at).await?;
         if let Taken::Refused { expires_at, .. } = taken
             && expires_at <= now
+            && bucket.outlives_its_windows()
         {
             // DynamoDB sweeps in its own time: what has expired and is still there counts for nothing.
             self.store.throttle_clear_expired(&bucket.key, expires_at).await?;
@@ -147,11 +150,11 @@ impl Throttle {
         }
         match taken {
             Taken::Counted { count, others } => {
-                let own = bucket.counters.iter().map(|counter| counter.name.clone());
+                let own = bucket.counters.iter().map(|counter| counter.name.clone()).collect();
                 let is_over =
                     |name: &String| !bucket.counters.iter().any(|counter| window_of(&counter.name) == window_of(name));
-                let clears = own.chain(others.into_iter().filter(is_over)).take(MAX_CLEARED).collect();
-                Ok(Pass { key: bucket.key.clone(), count, clears })
+                let over = others.into_iter().filter(is_over).take(MAX_CLEARED).collect();
+                Ok(Pass { key: bucket.key.clone(), count, own, over })
             }
             Taken::Refused { until, .. } => {
                 self.remember(bucket, until.min(now.plus(BELIEF)), now);
@@ -167,8 +170,15 @@ impl Throttle {
     pub async fn give_back(&self, pass: Pass) {
         if pass.count > GIVE_BACK_ABOVE {
             // A count that stays is a nuisance, and no reason to refuse a right password.
-            let _ = self.store.throttle_reset(&pass.key, &pass.clears).await;
+            let _ = self.store.throttle_reset(&pass.key, &[pass.own, pass.over].concat()).await;
         }
+    }
+
+    /// For a try that turned out to be counted in the wrong bucket: as if it had not been. Nothing else is forgotten, or
+    /// a thief of the bucket's device could clear it by signing in to an account of their own.
+    pub async fn put_back(&self, pass: Pass) {
+        // A count that stays is a nuisance to the device alone.
+        let _ = self.store.throttle_undo(&pass.key, &pass.own).await;
     }
 
     /// What an operator wants to know of an account that strangers can't sign in to.
@@ -201,6 +211,11 @@ impl Throttle {
 }
 
 impl Bucket {
+    /// One whose window is in its key is never used again after it: there is nothing to clear.
+    fn outlives_its_windows(&self) -> bool {
+        self.counters.iter().any(|counter| counter.name == FAILURES)
+    }
+
     /// Another network has another window in the same item.
     fn known_by(&self) -> String {
         self.counters.iter().fold(self.key.clone(), |name, counter| name + " " + &counter.name)

@@ -88,6 +88,21 @@ impl Store {
         item.map(|item| Ok((count(&item, counter), expiry(&item)?))).transpose()
     }
 
+    /// Takes one off each of the counters.
+    pub(crate) async fn throttle_undo(&self, bucket: &str, counters: &[String]) -> Result<()> {
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key(pk(bucket), "BUCKET")));
+        let names = counters.iter().enumerate().map(|(index, name)| (format!("#c{index}"), name.clone()));
+        let (conditions, additions): (Vec<_>, Vec<_>) =
+            (0..counters.len()).map(|index| (format!("#c{index} > :none"), format!("#c{index} :less"))).unzip();
+        let update = update
+            .condition_expression(conditions.join(" AND "))
+            .update_expression(format!("ADD {}", additions.join(", ")))
+            .set_expression_attribute_names(Some(names.collect()))
+            .expression_attribute_values(":none", n(0))
+            .expression_attribute_values(":less", n(-1));
+        update.send().await.map(drop).map_err(|error| unavailable("UpdateItem", &error))
+    }
+
     /// Forgets some of a bucket's counters.
     pub(crate) async fn throttle_reset(&self, bucket: &str, counters: &[String]) -> Result<()> {
         let update = self.client.update_item().table_name(&self.table).set_key(Some(key(pk(bucket), "BUCKET")));
