@@ -13,9 +13,9 @@ use std::thread::available_parallelism;
 
 use auth::{App, BreachedPasswords, Config, Hasher, Log, SecretSource, Signer, Throttle};
 use auth_http::Peer;
-use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::map_request;
+use devserver::{Powers, routers};
 use engine::Engine;
 use running::Running;
 use settings::Settings;
@@ -71,7 +71,7 @@ async fn run() -> Result<(), String> {
     app.store.publish_key_set(&published).await.map_err(|error| format!("can't publish the key set: {error}"))?;
     app.warm().await;
 
-    let router = auth_http::edge(routers(&app).await?, &app).layer(auth_http::cors(&published.origins));
+    let router = auth_http::edge(routers(&app, powers(&app).await?), &app).layer(auth_http::cors(&published.origins));
     let running = Running::announce(&settings.data, &endpoint, TABLE)?;
     println!("{}", settings.banner());
     let router = router.layer(map_request(with_peer)).into_make_service_with_connect_info::<SocketAddr>();
@@ -86,31 +86,13 @@ async fn run() -> Result<(), String> {
 
 const TABLE: &str = "vestibule";
 
-async fn routers(app: &App) -> Result<Router, String> {
-    let app = app.clone();
-    let hasher = Hasher::new(app.config.hash, app.config.hashes_at_once, app.random.clone());
-    let signer = Signer::load(&app).await.map_err(|error| error.to_string())?;
-    let throttle = Throttle::new(&app);
-    let breached = BreachedPasswords::new(&app);
-    Ok(Router::new()
-        .merge(register::router(register::Register {
-            app: app.clone(),
-            hasher: hasher.clone(),
-            throttle: throttle.clone(),
-            breached: breached.clone(),
-        }))
-        .merge(login::router(login::Login {
-            app: app.clone(),
-            hasher: hasher.clone(),
-            signer: signer.clone(),
-            throttle: throttle.clone(),
-        }))
-        .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
-        .merge(logout::router(logout::Logout { app: app.clone(), signer: signer.clone() }))
-        .merge(sessions::router(sessions::Sessions { app: app.clone() }))
-        .merge(password::router(password::PasswordChange { app: app.clone(), hasher, signer, throttle, breached }))
-        .merge(profile::router(profile::Profile { app: app.clone() }))
-        .merge(discovery::router(discovery::Discovery { app })))
+async fn powers(app: &App) -> Result<Powers, String> {
+    Ok(Powers {
+        hasher: Hasher::new(app.config.hash, app.config.hashes_at_once, app.random.clone()),
+        signer: Signer::load(app).await.map_err(|error| error.to_string())?,
+        throttle: Throttle::new(app),
+        breached: BreachedPasswords::new(app),
+    })
 }
 
 /// The throttles count by the other end of the connection; no header changes it.

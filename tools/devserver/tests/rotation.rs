@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth::{App, Config, KeySetSecret, PublicKeySet, Schedule, Signer, Throttle, Timestamp, Verifier};
+use auth::{
+    App, BreachedPasswords, Config, KeySetSecret, PublicKeySet, Schedule, Signer, Throttle, Timestamp, Verifier,
+};
 use auth_testing::{PASSWORD, SecretsManager, TestApp};
 use axum::Router;
+use devserver::Powers;
 use rotate_keys::RotateKeys;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
@@ -57,15 +60,8 @@ impl Fleet {
     async fn instance(&self) -> TestApp {
         let app = app(&self.test, &self.secrets);
         let (signer, hasher) = (Signer::load(&app).await.unwrap(), self.test.hasher.clone());
-        let router = Router::new()
-            .merge(login::router(login::Login {
-                app: app.clone(),
-                hasher,
-                signer: signer.clone(),
-                throttle: Throttle::new(&app),
-            }))
-            .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
-            .merge(profile::router(profile::Profile { app: app.clone() }));
+        let (throttle, breached) = (Throttle::new(&app), BreachedPasswords::new(&app));
+        let router = devserver::routers(&app, Powers { hasher, signer: signer.clone(), throttle, breached });
         let mut instance = self.test.clone();
         (instance.app, instance.signer) = (app, signer);
         instance.mount(router)

@@ -1,0 +1,37 @@
+//! All functions behind one router: what `make run` serves, and what the tests of the whole service drive.
+
+use auth::{App, BreachedPasswords, Hasher, Signer, Throttle};
+use axum::Router;
+
+/// What the functions hold beyond `App`, each its own part of it in AWS.
+#[derive(Clone)]
+pub struct Powers {
+    pub hasher: Hasher,
+    pub signer: Signer,
+    pub throttle: Throttle,
+    pub breached: BreachedPasswords,
+}
+
+/// The routers of all functions that have a route.
+pub fn routers(app: &App, powers: Powers) -> Router {
+    let (app, Powers { hasher, signer, throttle, breached }) = (app.clone(), powers);
+    Router::new()
+        .merge(register::router(register::Register {
+            app: app.clone(),
+            hasher: hasher.clone(),
+            throttle: throttle.clone(),
+            breached: breached.clone(),
+        }))
+        .merge(login::router(login::Login {
+            app: app.clone(),
+            hasher: hasher.clone(),
+            signer: signer.clone(),
+            throttle: throttle.clone(),
+        }))
+        .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
+        .merge(logout::router(logout::Logout { app: app.clone(), signer: signer.clone() }))
+        .merge(sessions::router(sessions::Sessions { app: app.clone() }))
+        .merge(password::router(password::PasswordChange { app: app.clone(), hasher, signer, throttle, breached }))
+        .merge(profile::router(profile::Profile { app: app.clone() }))
+        .merge(discovery::router(discovery::Discovery { app }))
+}
