@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -15,41 +16,34 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use crate::config::Aws;
 
 pub fn dynamodb(aws: &Aws) -> aws_sdk_dynamodb::Config {
-    let mut config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(aws.region.clone()))
-        .credentials_provider(aws.credentials.clone())
-        .http_client(https_client())
-        .retry_config(retries())
-        .retry_classifier(Conflicts)
-        .timeout_config(timeouts());
+    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared(aws)).retry_classifier(Conflicts);
     config.set_endpoint_url(aws.dynamodb_endpoint.clone());
     config.build()
 }
 
 pub fn secrets_manager(aws: &Aws) -> aws_sdk_secretsmanager::Config {
-    let mut config = aws_sdk_secretsmanager::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(aws.region.clone()))
-        .credentials_provider(aws.credentials.clone())
-        .http_client(https_client())
-        .retry_config(retries())
-        .timeout_config(timeouts());
+    let mut config = aws_sdk_secretsmanager::config::Builder::from(&shared(aws));
     config.set_endpoint_url(aws.secrets_endpoint.clone());
     config.build()
 }
 
 #[cfg(feature = "bus")]
 pub fn eventbridge(aws: &Aws) -> aws_sdk_eventbridge::Config {
-    let mut config = aws_sdk_eventbridge::Config::builder()
+    let mut config = aws_sdk_eventbridge::config::Builder::from(&shared(aws));
+    config.set_endpoint_url(aws.events_endpoint.clone());
+    config.build()
+}
+
+/// What all clients have in common.
+fn shared(aws: &Aws) -> SdkConfig {
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))
         .credentials_provider(aws.credentials.clone())
         .http_client(https_client())
         .retry_config(retries())
-        .timeout_config(timeouts());
-    config.set_endpoint_url(aws.events_endpoint.clone());
-    config.build()
+        .timeout_config(timeouts())
+        .build()
 }
 
 /// The five roots that every AWS endpoint chains to (Amazon Trust Services). Reading the system's store instead costs
