@@ -115,15 +115,13 @@ impl Body for Request {
 
     fn check(self, app: &App, faults: &mut Faults) -> Option<Wish> {
         faults.unknown(self.unknown);
-        let is_same =
-            matches!((&self.current_password, &self.new_password), (Field::Text(a), Field::Text(b)) if a == b);
-        if is_same {
-            faults.add("/new_password", UNCHANGED);
-        }
         let new_password = |text: &str| Password::parse_new(text, app.config.password);
         let current = faults.required("/current_password", self.current_password, Password::parse);
         let new = faults.required("/new_password", self.new_password, new_password);
         let transport = faults.optional("/transport", self.transport, Transport::parse);
+        if current.as_ref().zip(new.as_ref()).is_some_and(|(current, new)| current.is(new)) {
+            faults.add("/new_password", UNCHANGED);
+        }
         Some(Wish { current: current?, new: new?, transport: transport?.unwrap_or_default() })
     }
 }

@@ -119,6 +119,9 @@ async fn the_body_is_checked_and_a_weak_password_is_refused_with_the_reason() {
         assert_eq!((fault["pointer"].as_str(), fault["code"].as_str()), (Some(pointer), Some(code)));
     }
     assert!(password_is(&app, &user, PASSWORD).await);
+    let (composed, decomposed) = ("caf\u{e9} with a long counter", "cafe\u{301} with a long counter");
+    let answer = change(&app, &tokens, wish(composed, decomposed)).await;
+    assert_eq!(answer.body["errors"][0]["code"], "unchanged", "in NFC they are one: {}", answer.text);
 }
 
 #[tokio::test]

@@ -42,6 +42,11 @@ impl Password {
         Ok(Self(Zeroizing::new(nfc.into_owned())))
     }
 
+    /// Whether the two are one, however their characters were composed. In constant time for texts of one length.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+
     #[cfg(feature = "strength")]
     pub(crate) fn text(&self) -> &str {
         &self.0
