@@ -101,20 +101,23 @@ async fn of_200_parallel_guesses_no_more_than_the_budget_reach_the_hash() {
                 tokio::spawn(async move { guess(&app).await })
             })
             .collect();
-        let (mut compared, mut refused) = (0, 0);
+        let (mut compared, mut refused, mut unanswered) = (0, 0, 0);
         for one in guesses {
             let answer = one.await.unwrap();
             match answer.status {
                 401 => compared += 1,
                 429 => refused += u64::from(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0),
                 // All at once are a lot for a busy machine: one that the engine answers too late is no guess either.
-                503 => {}
+                503 => unanswered += 1,
                 _ => panic!("{}", answer.text),
             }
         }
         let budget = if networks == 1 { 10 } else { 50 };
         assert_eq!(app.hasher.count() - hashes, compared);
-        assert!((1..=budget).contains(&compared) && refused > 0, "{compared} compared, {refused} refused");
+        assert!(compared <= budget, "{compared} compared");
+        if unanswered == 0 {
+            assert_eq!((compared, refused), (budget, 200 - budget), "{networks} networks");
+        }
     }
 }
 
