@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth::HashParameters;
 
-use crate::bare_hash::BareHash;
+use crate::bare_hash::{BareHash, Pages};
 use crate::binary;
 use crate::function::Function;
 use crate::process::{cpu_time, own_thread_cpu_time};
@@ -20,7 +20,7 @@ pub async fn measure() -> Result<Section, String> {
     let stage = Stage::set().await?;
     let event = stage.event("login")?.to_string();
     let mut function = Function::start(&binary("release/login")?, &stage.environment()).await?;
-    let mut hash = BareHash::new(HashParameters::DEFAULT)?;
+    let mut hash = BareHash::new(HashParameters::DEFAULT, Pages::Ordinary)?;
     sign_in(&mut function, &event).await?;
     (_, hash) = hash_block(hash).await?;
 
@@ -43,7 +43,8 @@ pub async fn measure() -> Result<Section, String> {
         method: format!(
             "User and system time of the release build's process over {} sign-ins (`events/login.json`), after {PER_BLOCK} \
              to warm up, in blocks of {PER_BLOCK} that take turns with as many hashes by the same crate with the same \
-             parameters ({} KiB, t={}, p={}) in reused memory.",
+             parameters ({} KiB, t={}, p={}) in reused memory, in ordinary pages as the crate allocates it. (The function's \
+             memory is in huge pages, docs/adr/0010-huge-pages.md.)",
             BLOCKS * PER_BLOCK,
             HashParameters::DEFAULT.memory_kib,
             HashParameters::DEFAULT.iterations,

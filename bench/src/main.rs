@@ -16,6 +16,7 @@ mod start;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bare_hash::Pages;
 use results::Section;
 
 #[tokio::main]
@@ -36,10 +37,9 @@ async fn main() -> ExitCode {
 
 /// Whether all bars are held.
 async fn run(task: &str) -> Result<bool, String> {
-    if task == bare_hash::FRESH {
-        return bare_hash::print_fresh().map(|()| true);
-    }
     let sections = match task {
+        bare_hash::FRESH => return bare_hash::print_fresh(Pages::Ordinary).map(|()| true),
+        bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
         "start" => vec![start::measure().await?],
         "login-cpu" => vec![login_cpu::measure().await?],
         "load" => vec![load::measure().await?],

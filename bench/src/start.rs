@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use auth::HashParameters;
 use serde_json::Value;
 
-use crate::bare_hash::{BareHash, in_fresh_process};
+use crate::bare_hash::{BareHash, Pages, in_fresh_process};
 use crate::binary;
 use crate::function::Function;
 use crate::results::{Figure, Section, ms, quantile};
@@ -24,8 +24,8 @@ pub async fn measure() -> Result<Section, String> {
     let mut profile = Candidate::new("profile", "release/profile", &stage.event("profile")?, 200)?;
     let mut login = Candidate::new("login", "release/login", &stage.event("login")?, 200)?;
     let mut refusal = Candidate::new("login, refusing an empty body", "release/login", &refused, 422)?;
-    let mut bare_hash = BareHash::new(HashParameters::DEFAULT)?;
-    let (mut hashes, mut fresh_hashes) = (Vec::new(), Vec::new());
+    let mut bare_hash = BareHash::new(HashParameters::DEFAULT, Pages::Ordinary)?;
+    let (mut hashes, mut fresh_hashes, mut huge_hashes) = (Vec::new(), Vec::new(), Vec::new());
 
     for round in 0..=ROUNDS {
         for candidate in [&mut hello, &mut profile, &mut login, &mut refusal] {
@@ -34,11 +34,13 @@ pub async fn measure() -> Result<Section, String> {
         let begin = Instant::now();
         bare_hash.run()?;
         hashes.push(begin.elapsed());
-        fresh_hashes.push(in_fresh_process()?);
+        fresh_hashes.push(in_fresh_process(Pages::Ordinary)?);
+        huge_hashes.push(in_fresh_process(Pages::Huge)?);
         if round == 0 {
             // The first one fills the caches of the disk.
             hashes.clear();
             fresh_hashes.clear();
+            huge_hashes.clear();
             for candidate in [&mut hello, &mut profile, &mut login, &mut refusal] {
                 candidate.ready.clear();
                 candidate.answered.clear();
@@ -47,12 +49,13 @@ pub async fn measure() -> Result<Section, String> {
     }
 
     let (hash, fresh_hash) = (quantile(&mut hashes, 0.5), quantile(&mut fresh_hashes, 0.5));
+    let huge_hash = quantile(&mut huge_hashes, 0.5);
     let (hello_ready, hello_answered) = hello.medians();
     let mut figures = vec![
         Figure::new("hello: ready / first answer", format!("{} / {}", ms(hello_ready), ms(hello_answered))),
         Figure::new(
-            "one bare Argon2id hash: memory reused / fresh process",
-            format!("{} / {}", ms(hash), ms(fresh_hash)),
+            "one bare Argon2id hash: memory reused / fresh process / the same in huge pages",
+            format!("{} / {} / {}", ms(hash), ms(fresh_hash), ms(huge_hash)),
         ),
     ];
     for candidate in [&mut profile, &mut login, &mut refusal] {
@@ -60,7 +63,7 @@ pub async fn measure() -> Result<Section, String> {
         figures.push(against(format!("{}: ready", candidate.name), ready, hello_ready));
         if candidate.name == "login" {
             figures.push(Figure::new("login: first answer, its one hash included", ms(answered)));
-            for (memory, hash) in [("reused memory", hash), ("a fresh process", fresh_hash)] {
+            for (memory, hash) in [("reused memory", hash), ("huge pages of a fresh process", huge_hash)] {
                 let name = format!("login: first answer, less one bare hash in {memory}");
                 figures.push(against(name, answered.saturating_sub(hash), hello_answered));
             }

@@ -134,7 +134,7 @@ impl Hasher {
             let _ = rustix::process::setpriority_process(None, 19);
             for _ in 0..at_once {
                 // A default block is all zeros and written out one by one, so every page is touched here, not in a login.
-                let blocks = vec![Block::default(); parameters.memory_kib as usize];
+                let blocks = huge_pages::vec(parameters.memory_kib as usize, Block::default());
                 memory.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
                 turns.add_permits(1);
             }
