@@ -1,0 +1,89 @@
+export default {
+	name: 'Vestibule',
+	skip: 'Skip to the content',
+	nav: {
+		main: 'Main',
+		account: 'Account',
+		home: 'Home',
+		login: 'Sign in',
+		register: 'Create account',
+		profile: 'Profile',
+		sessions: 'Devices',
+		password: 'Password',
+		logout: 'Sign out',
+		logoutFailed: 'You are signed out here, but the service could not be told. The session ends by itself.',
+		theme: 'Theme',
+		light: 'Light',
+		dark: 'Dark',
+		system: 'As the system',
+		language: 'Language'
+	},
+	home: {
+		title: 'Your account, in your own house',
+		lead: 'Sign in, look after your profile, and see where you are signed in. Nothing here is shared with anybody else.',
+		safe: {
+			title: 'Safe by default',
+			text: 'Passwords are hashed with Argon2id. Sessions end when they are copied.'
+		},
+		yours: { title: 'In your hands', text: 'See every device that is signed in, and sign it out at once.' },
+		quiet: {
+			title: 'No third parties',
+			text: 'This page asks nobody but its own server. There is nothing to consent to.'
+		}
+	},
+	noscript: 'This needs JavaScript: the page talks to the account service from your browser.',
+	loading: 'Loading',
+	retry: 'Try again',
+	retryIn: (seconds: number) => `Try again in ${seconds} s`,
+	close: 'Close',
+	cancel: 'Cancel',
+	save: 'Save',
+	optional: 'optional',
+	show: 'Show password',
+	hide: 'Hide password',
+	/** Announced when a form comes back with faults. */
+	faultCount: (n: number) =>
+		n === 1 ? 'One field needs your attention.' : `${n} fields need your attention.`,
+	/** What can be wrong with a field, by the API's codes (docs/API.md) and the forms' own. */
+	faults: {
+		required: 'Please fill this in.',
+		malformed_email: 'This is not an e-mail address.',
+		malformed_username: 'Letters and digits only, with single dots, dashes or underscores between them.',
+		malformed_birth_date: 'A date is needed, in 1900 or later.',
+		malformed: 'This is not in the right form.',
+		too_short_username: 'A username has at least 3 characters.',
+		too_short_password: 'This is too short.',
+		too_short: 'This is too short.',
+		too_long: 'This is too long.',
+		too_weak: 'This is easily guessed. Add a word or two.',
+		breached: 'This password is known from a data breach. Choose another one.',
+		control_character: 'There are characters in this that cannot be used here.',
+		blank: 'Write something, or leave it empty.',
+		in_the_future: 'A birth date is not in the future.',
+		unchanged: 'This is the current password.',
+		email_taken: 'This address has an account. Sign in instead?',
+		username_taken: 'This username is taken.',
+		mismatch: 'The two passwords are not the same.',
+		wrong_password: 'This is not your current password.',
+		other: 'This was not accepted.'
+	},
+	/** What can be wrong with a whole request. */
+	failures: {
+		invalid_credentials: 'No account has this name and password.',
+		too_many_requests: 'Too many tries. Please wait.',
+		unavailable: 'The service cannot answer just now. Nothing is lost.',
+		unreachable: 'The service cannot be reached. Check the connection.',
+		offline: 'You are offline.',
+		forbidden: 'This page is not one that the service takes sign-ins from.',
+		conflict: 'This was changed at the same time. Please try again.',
+		precondition_failed: 'This was changed elsewhere meanwhile. Look at the new value, then save again.',
+		signed_out: 'Your session is over. Please sign in again.',
+		internal: 'Something went wrong on our side.',
+		reference: (id: string) => `Reference: ${id}`
+	},
+	errors: {
+		notFound: { title: 'There is nothing here', text: 'The address may be mistyped, or the page has moved.' },
+		broken: { title: 'This page broke', text: 'It is our fault. Loading it again may help.' },
+		home: 'Go to the home page'
+	}
+};
