@@ -32,8 +32,12 @@ export function failureOf(error: unknown, copy: Copy): Failure {
 	}
 }
 
-/** The API's words for a fault of a field, in the reader's language: `too_short` of `/password` may have its own. */
-export function faultText(copy: Copy, field: string, code: string): string {
+/**
+ * What is wrong with a field, in the reader's language. A code may be said in its own way of one field
+ * (`too_short_password`), and the service's reasons against a password are known by their text.
+ */
+export function faultText(copy: Copy, field: string, code: string, detail = ''): string {
 	const texts: Record<string, string> = copy.faults;
+	if (code === 'too_weak') return copy.reasons(detail) ?? copy.faults.too_weak;
 	return texts[`${code}_${field}`] ?? texts[code] ?? copy.faults.other;
 }

@@ -27,8 +27,8 @@ export class Form<Values extends Record<string, string>> {
 	}
 
 	/**
-	 * Checks, and sends once. `send` gets the values; what it throws is shown. `places` says which field a problem of the
-	 * whole request belongs to, say `email_taken` to the address.
+	 * Checks, and sends once. `send` gets the values; what it throws is shown. `places` says which field something belongs
+	 * to that does not name it: a code of the whole request, say `email_taken`, or a pointer, say `/email`.
 	 * @returns whether it was sent and accepted
 	 */
 	async submit(
@@ -75,9 +75,10 @@ export class Form<Values extends Record<string, string>> {
 		}
 		const faults: Record<string, string> = {};
 		if (error instanceof Problem) {
-			for (const { pointer, code } of error.errors) {
-				const field = pointer.slice(1);
-				if (field in this.values) faults[field] ??= faultText(copy, field, code);
+			for (const { pointer, code, detail } of error.errors) {
+				const name = pointer.slice(1);
+				const field = places[pointer] ?? name;
+				if (field in this.values) faults[field] ??= faultText(copy, name, code, detail);
 			}
 		}
 		this.faults = faults as typeof this.faults;

@@ -12,8 +12,8 @@ export function href(route: Route, lang: Lang = page.data.lang): string {
  * Where to go after signing in: the page that the visitor was sent away from, if it is one of the account's.
  * Whatever else `next` says is somebody else's wish (an open redirect).
  */
-export function destination(url: URL): string {
-	const next = url.searchParams.get('next') ?? '';
+export function destination(search: string): string {
+	const next = new URLSearchParams(search).get('next') ?? '';
 	return isAccountPage(next) ? next : href('account/profile');
 }
 

@@ -1,5 +1,24 @@
 import type { Copy } from './index.ts';
 
+/** Every one of shared/auth/src/strength.rs; a test compares. */
+const reasons: Record<string, string> = {
+	'This password is easily guessed. Add a word or two.':
+		'Das ist leicht zu erraten. Ein oder zwei Wörter mehr helfen.',
+	'Rows of keys are easily guessed.': 'Reihen von Tasten sind leicht zu erraten.',
+	'Short patterns on the keyboard are easily guessed.':
+		'Kurze Muster auf der Tastatur sind leicht zu erraten.',
+	'Repetitions like "aaa" are easily guessed.': 'Wiederholungen wie „aaa“ sind leicht zu erraten.',
+	'Repetitions like "abcabc" are easily guessed.': 'Wiederholungen wie „abcabc“ sind leicht zu erraten.',
+	'This is a common password.': 'Das ist ein häufiges Passwort.',
+	'This is close to a common password.': 'Das ist einem häufigen Passwort sehr ähnlich.',
+	'Sequences like "abc" or "6543" are easily guessed.':
+		'Folgen wie „abc“ oder „6543“ sind leicht zu erraten.',
+	'Recent years are easily guessed.': 'Jahreszahlen sind leicht zu erraten.',
+	'A single word is easily guessed.': 'Ein einzelnes Wort ist leicht zu erraten.',
+	'Dates are easily guessed.': 'Daten sind leicht zu erraten.',
+	'Names are easily guessed.': 'Namen sind leicht zu erraten.'
+};
+
 export default {
 	name: 'Vestibule',
 	skip: 'Zum Inhalt springen',
@@ -37,6 +56,72 @@ export default {
 			text: 'Diese Seite fragt nur ihren eigenen Server. Es gibt nichts, dem Sie zustimmen müssten.'
 		}
 	},
+	login: {
+		title: 'Anmelden',
+		identifier: 'E-Mail-Adresse oder Benutzername',
+		password: 'Passwort',
+		submit: 'Anmelden',
+		noAccount: 'Noch kein Konto?'
+	},
+	register: {
+		title: 'Konto anlegen',
+		email: 'E-Mail-Adresse',
+		username: 'Benutzername',
+		usernameHint: '3 bis 32 Buchstaben oder Ziffern, dazwischen Punkte, Binde- und Unterstriche.',
+		password: 'Passwort',
+		repeat: 'Dasselbe Passwort noch einmal',
+		submit: 'Konto anlegen',
+		haveAccount: 'Schon ein Konto?',
+		done: 'Ihr Konto ist angelegt. Bitte anmelden.'
+	},
+	strength: {
+		empty: () => '15 Zeichen oder mehr. Einige Wörter ohne Zusammenhang sind gut.',
+		short: (missing: number) => (missing === 1 ? 'Noch ein Zeichen.' : `Noch ${missing} Zeichen.`),
+		repetitive: () => 'Immer dieselben wenigen Zeichen sind leicht zu erraten.',
+		own_words: () => 'Mit dem eigenen Namen oder der Adresse beginnt, wer rät.',
+		good: () => 'Lang genug.'
+	},
+	reasons: (detail: string): string | undefined => reasons[detail],
+	profile: {
+		title: 'Profil',
+		email: 'E-Mail-Adresse',
+		username: 'Benutzername',
+		fullName: 'Voller Name',
+		birthDate: 'Geburtsdatum',
+		bio: 'Über Sie',
+		bioHint: 'Höchstens 1.000 Zeichen.',
+		none: 'Nicht angegeben',
+		edit: 'Ändern',
+		editOne: (label: string) => `Ändern: ${label}`,
+		saved: (label: string) => `Gespeichert: ${label}`,
+		since: 'Dabei seit'
+	},
+	sessions: {
+		title: 'Geräte',
+		lead: 'Wo Sie angemeldet sind. Beenden Sie, was Sie nicht kennen, und ändern Sie dann Ihr Passwort.',
+		current: 'Dieses Gerät',
+		unknown: 'Unbekanntes Gerät',
+		lastUsed: 'Zuletzt benutzt',
+		since: 'angemeldet',
+		network: 'Netz',
+		end: 'Abmelden',
+		endOne: (name: string) => `Abmelden: ${name}`,
+		ended: 'Das Gerät ist abgemeldet.',
+		endOthers: 'Alle anderen abmelden',
+		endOthersText: 'Jedes Gerät außer diesem muss sich neu anmelden.',
+		othersEnded: 'Alle anderen Geräte sind abgemeldet.',
+		endAll: 'Überall abmelden',
+		endAllText: 'Jedes Gerät muss sich neu anmelden, auch dieses.',
+		allEnded: 'Sie sind überall abgemeldet.'
+	},
+	password: {
+		title: 'Passwort ändern',
+		lead: 'Alle anderen Geräte werden abgemeldet.',
+		current: 'Jetziges Passwort',
+		next: 'Neues Passwort',
+		submit: 'Passwort ändern',
+		done: 'Ihr Passwort ist geändert. Alle anderen Geräte sind abgemeldet.'
+	},
 	noscript: 'Hier ist JavaScript nötig: Die Seite spricht aus Ihrem Browser mit dem Kontodienst.',
 	loading: 'Wird geladen',
 	retry: 'Noch einmal versuchen',
@@ -68,7 +153,7 @@ export default {
 		email_taken: 'Zu dieser Adresse gibt es ein Konto. Lieber anmelden?',
 		username_taken: 'Dieser Benutzername ist vergeben.',
 		mismatch: 'Die beiden Passwörter sind nicht gleich.',
-		wrong_password: 'Das ist nicht Ihr jetziges Passwort.',
+		invalid_credentials: 'Das ist nicht Ihr jetziges Passwort.',
 		other: 'Das wurde nicht angenommen.'
 	},
 	failures: {

@@ -31,6 +31,73 @@ export default {
 			text: 'This page asks nobody but its own server. There is nothing to consent to.'
 		}
 	},
+	login: {
+		title: 'Sign in',
+		identifier: 'E-mail address or username',
+		password: 'Password',
+		submit: 'Sign in',
+		noAccount: 'No account yet?'
+	},
+	register: {
+		title: 'Create an account',
+		email: 'E-mail address',
+		username: 'Username',
+		usernameHint: '3 to 32 letters or digits; dots, dashes and underscores between them.',
+		password: 'Password',
+		repeat: 'The same password again',
+		submit: 'Create account',
+		haveAccount: 'Have an account?',
+		done: 'Your account is there. Please sign in.'
+	},
+	strength: {
+		empty: () => '15 characters or more. A few unrelated words are good.',
+		short: (missing: number) => (missing === 1 ? 'One more character.' : `${missing} more characters.`),
+		repetitive: () => 'The same few characters over and over are easily guessed.',
+		own_words: () => 'Your own name or address is what a guesser tries first.',
+		good: () => 'Long enough.'
+	},
+	/** The service's reasons against a password, by its own words (shared/auth/src/strength.rs). */
+	reasons: (detail: string): string | undefined => detail || undefined,
+	profile: {
+		title: 'Profile',
+		email: 'E-mail address',
+		username: 'Username',
+		fullName: 'Full name',
+		birthDate: 'Birth date',
+		bio: 'About you',
+		bioHint: 'At most 1,000 characters.',
+		none: 'Not given',
+		edit: 'Edit',
+		editOne: (label: string) => `Edit: ${label}`,
+		saved: (label: string) => `Saved: ${label}`,
+		since: 'With us since'
+	},
+	sessions: {
+		title: 'Devices',
+		lead: 'Where you are signed in. End what you do not know, then change your password.',
+		current: 'This device',
+		unknown: 'Unknown device',
+		lastUsed: 'Last used',
+		since: 'signed in',
+		network: 'network',
+		end: 'Sign out',
+		endOne: (name: string) => `Sign out: ${name}`,
+		ended: 'That device is signed out.',
+		endOthers: 'Sign out all others',
+		endOthersText: 'Every device but this one has to sign in again.',
+		othersEnded: 'All other devices are signed out.',
+		endAll: 'Sign out everywhere',
+		endAllText: 'Every device has to sign in again, this one included.',
+		allEnded: 'You are signed out everywhere.'
+	},
+	password: {
+		title: 'Change your password',
+		lead: 'All other devices will be signed out.',
+		current: 'Current password',
+		next: 'New password',
+		submit: 'Change password',
+		done: 'Your password is changed. All other devices are signed out.'
+	},
 	noscript: 'This needs JavaScript: the page talks to the account service from your browser.',
 	loading: 'Loading',
 	retry: 'Try again',
@@ -64,7 +131,7 @@ export default {
 		email_taken: 'This address has an account. Sign in instead?',
 		username_taken: 'This username is taken.',
 		mismatch: 'The two passwords are not the same.',
-		wrong_password: 'This is not your current password.',
+		invalid_credentials: 'This is not your current password.',
 		other: 'This was not accepted.'
 	},
 	/** What can be wrong with a whole request. */
