@@ -1,7 +1,7 @@
 import createApi from 'openapi-fetch';
 import { browser, Deadlines, type Environment } from './environment.ts';
 import type { components, paths } from './openapi.d.ts';
-import { Problem, SignedOut, Unreachable } from './problem.ts';
+import { problemOf, SignedOut, Unreachable } from './problem.ts';
 import { Session as Signed, type Status } from './session.ts';
 
 type Schemas = components['schemas'];
@@ -87,7 +87,7 @@ export function createClient({ baseUrl = '', environment: given }: ClientOptions
 			stop();
 		}
 		const { data, error, response } = answer;
-		if (!response.ok) throw new Problem(response, error);
+		if (!response.ok) throw problemOf(response, error);
 		const isExpected = member
 			? !!(data as Record<string, unknown> | null | undefined)?.[member]
 			: response.status === 204;

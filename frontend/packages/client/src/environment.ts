@@ -13,11 +13,8 @@ export interface Environment {
 }
 
 export interface Locks {
-	request(
-		name: string,
-		options: { signal?: AbortSignal; steal?: boolean },
-		work: () => Promise<void>
-	): Promise<unknown>;
+	request(name: string, options: { steal?: boolean }, work: () => Promise<void>): Promise<unknown>;
+	query(): Promise<{ held?: { name?: string; clientId?: string }[] }>;
 }
 
 export interface Channel {
@@ -66,7 +63,7 @@ function setHint(seconds: number) {
 /** One at a time within this tab. */
 export function locksOfTab(): Locks {
 	let last: Promise<unknown> = Promise.resolve();
-	return { request: (_name, _options, work) => (last = last.then(work)) };
+	return { request: (_name, _options, work) => (last = last.then(work)), query: async () => ({}) };
 }
 
 /** Deadlines, which pass all at once when the client is closed. */

@@ -16,18 +16,35 @@ export class Problem extends Error {
 	/** Seconds to wait before a retry has a chance. */
 	readonly retryAfter?: number;
 
-	/** `body` is what was answered: JSON already parsed, or text, or nothing. */
-	constructor(response: Response, body: unknown) {
-		const { code, detail, errors, message, request_id }: Record<string, unknown> = isObject(body) ? body : {};
-		super(text(detail) ?? text(message) ?? `The answer was ${response.status}.`);
-		this.status = response.status;
-		this.code = isCode(code) ? code : codeOf(response.status);
-		const requestId = text(request_id) ?? response.headers.get('X-Request-Id');
-		if (requestId) this.requestId = requestId;
-		this.errors = Array.isArray(errors) ? errors.filter(isFieldError) : [];
-		const retryAfter = response.headers.get('Retry-After');
-		if (retryAfter && /^\d+$/.test(retryAfter)) this.retryAfter = Number(retryAfter);
+	constructor(fields: {
+		status: number;
+		code: ProblemCode;
+		message?: string | undefined;
+		requestId?: string | undefined;
+		errors?: FieldError[];
+		retryAfter?: number | undefined;
+	}) {
+		super(fields.message ?? `The answer was ${fields.status}.`);
+		this.status = fields.status;
+		this.code = fields.code;
+		this.errors = fields.errors ?? [];
+		if (fields.requestId !== undefined) this.requestId = fields.requestId;
+		if (fields.retryAfter !== undefined) this.retryAfter = fields.retryAfter;
 	}
+}
+
+/** The problem of an answer. `body` is JSON already parsed, or text, or nothing. */
+export function problemOf({ status, headers }: Response, body: unknown): Problem {
+	const { code, detail, errors, message, request_id }: Record<string, unknown> = isObject(body) ? body : {};
+	const retryAfter = headers.get('Retry-After');
+	return new Problem({
+		status,
+		code: isCode(code) ? code : codeOf(status),
+		message: text(detail) ?? text(message),
+		requestId: text(request_id) ?? text(headers.get('X-Request-Id')),
+		errors: Array.isArray(errors) ? errors.filter(isFieldError) : [],
+		retryAfter: retryAfter && /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined
+	});
 }
 
 /** No answer of the service's: offline, DNS, a lost connection, a time-out, or a stranger who answers in its place. */

@@ -1,6 +1,6 @@
 import { locksOfTab, type Channel, type Deadlines, type Environment, type Locks } from './environment.ts';
 import type { components } from './openapi.d.ts';
-import { Problem, SignedOut, Unreachable } from './problem.ts';
+import { Problem, SignedOut } from './problem.ts';
 import { parse, type Message, type Shared } from './tabs.ts';
 
 export type Tokens = components['schemas']['Tokens'];
@@ -25,8 +25,8 @@ interface Token extends Claims {
 const FRESH = 0.9;
 /** How long the other tabs have to answer. */
 const ASK_MS = 50;
-/** Who holds the lock longer than any request takes is frozen. The lock is taken from them then. */
-const LOCK_MS = 15_000;
+/** Longer than any work under the lock takes: 50 ms, and one or two requests. */
+const LOCK_MS = 25_000;
 
 /**
  * The session of this browser, as this tab knows it.
@@ -160,26 +160,38 @@ export class Session {
 	exclusive<T>(work: () => Promise<T>): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
 			let hasBegun = false;
-			const patience = new AbortController();
-			const stop = this.#deadlines.set(LOCK_MS, () => patience.abort());
 			const run = () => {
-				stop();
 				hasBegun = true;
 				const done = work();
 				done.then(resolve, reject);
 				return done.then(nothing, nothing);
 			};
-			this.#locks
-				.request(this.#name, { signal: patience.signal }, run)
-				.catch(() => {
-					// Taken from us by a tab that thought we were frozen: the work goes on and ends as it ends.
-					if (hasBegun) return;
-					if (this.#closed) return reject(new Unreachable('This client is closed.'));
-					return this.#locks.request(this.#name, { steal: true }, run);
-				})
-				// Browsers that block storage have no locks, and still can sign in.
-				.catch(() => (hasBegun ? undefined : run()));
+			// It rejects where storage is blocked, which must not keep anybody from signing in; and when another tab has taken
+			// the lock from us, which changes nothing: the work goes on and ends as it ends.
+			this.#locks.request(this.#name, {}, run).catch(() => (hasBegun ? undefined : run()));
+			this.#watchLock(() => hasBegun).catch(nothing);
 		});
+	}
+
+	/** Until `isOver`: frees the lock from a tab that has frozen with it in hand. The queue then goes on in its order. */
+	async #watchLock(isOver: () => boolean): Promise<void> {
+		const holder = await this.#lockHolder();
+		if (isOver() || this.#closed) return;
+		const late = this.#environment.now() + LOCK_MS + 1000;
+		const look = async () => {
+			if (isOver() || this.#closed) return;
+			const isHeldByTheSame = holder !== undefined && holder === (await this.#lockHolder());
+			// If this comes late, it is we who were frozen.
+			if (isHeldByTheSame && !isOver() && this.#environment.now() < late)
+				await this.#locks.request(this.#name, { steal: true }, async () => {});
+			await this.#watchLock(isOver);
+		};
+		this.#deadlines.set(LOCK_MS, () => void look().catch(nothing));
+	}
+
+	async #lockHolder(): Promise<string | undefined> {
+		const { held } = await this.#locks.query();
+		return held?.find(({ name }) => name === this.#name)?.clientId;
 	}
 
 	close() {

@@ -26,9 +26,12 @@ export class Tab {
 	readonly client: Client;
 	/** Every status that was told to the page. */
 	readonly told: string[] = [];
+	readonly id = String(Math.random());
 	isAlive = true;
+	/** Requests under way. */
+	requests = 0;
 	readonly #browser: Browser;
-	#isFrozen = false;
+	isFrozen = false;
 	#backlog: (() => void)[] = [];
 	#channels: { onmessage: Channel['onmessage'] }[] = [];
 	/** Each tab's clock starts when it opens. */
@@ -64,11 +67,11 @@ export class Tab {
 
 	/** Nothing runs in it until it thaws; what was to happen waits. */
 	freeze() {
-		this.#isFrozen = true;
+		this.isFrozen = true;
 	}
 
 	thaw() {
-		this.#isFrozen = false;
+		this.isFrozen = false;
 		const backlog = this.#backlog;
 		this.#backlog = [];
 		for (const run of backlog) run();
@@ -82,7 +85,7 @@ export class Tab {
 
 	whenAwake(run: () => void) {
 		if (!this.isAlive) return;
-		if (this.#isFrozen) this.#backlog.push(run);
+		if (this.isFrozen) this.#backlog.push(run);
 		else run();
 	}
 
@@ -102,8 +105,12 @@ export class Tab {
 
 	/** Cookies belong to the browser: they are stored even if the tab sleeps or is gone when the answer comes. */
 	#fetch(request: Request): Promise<Response> {
+		this.requests++;
 		return new Promise((resolve, reject) => {
-			const lost = () => reject(new DOMException('aborted', 'AbortError'));
+			const lost = () => {
+				this.requests--;
+				reject(new DOMException('aborted', 'AbortError'));
+			};
 			if (request.signal.aborted) return lost();
 			request.signal.addEventListener('abort', lost);
 			const { cookies, service, latency } = this.#browser;
@@ -114,6 +121,7 @@ export class Tab {
 				try {
 					response = await service.handle(request, cookie);
 				} catch (error) {
+					this.requests--;
 					return this.whenAwake(() => reject(error));
 				}
 				setTimeout(() => {
@@ -121,6 +129,7 @@ export class Tab {
 					const value = response.headers.get('X-Set-Cookie');
 					if (value) cookies.refresh = value;
 					else if (value === '') delete cookies.refresh;
+					this.requests--;
 					this.whenAwake(() => resolve(response));
 				}, latency());
 			}, latency());
@@ -129,37 +138,41 @@ export class Tab {
 }
 
 interface Claim {
+	name: string;
 	owner: Tab;
 	work: () => Promise<void>;
 	resolve: () => void;
 	reject: (error: unknown) => void;
 }
 
-/** Web Locks as the specification has them, for one name: first come, first served; abort, steal; the dead hold nothing. */
+/** Web Locks as the specification has them, for one name: first come, first served; stealing; the dead hold nothing. */
 export class LockTable {
 	#held: Claim | null = null;
 	#queue: Claim[] = [];
 
 	of(owner: Tab): Locks {
 		return {
-			request: (_name, { signal, steal }, work) =>
+			request: (name, { steal }, work) =>
 				new Promise<void>((resolve, reject) => {
-					const claim: Claim = { owner, work, resolve, reject };
+					const claim: Claim = { name, owner, work, resolve, reject };
 					if (steal) {
 						this.#held?.reject(new DOMException('stolen', 'AbortError'));
 						this.#held = null;
 						this.#queue.unshift(claim);
 					} else {
 						this.#queue.push(claim);
-						signal?.addEventListener('abort', () => {
-							if (!this.#queue.includes(claim)) return;
-							this.#queue = this.#queue.filter((waiting) => waiting !== claim);
-							reject(signal.reason);
-						});
 					}
 					this.#grant();
-				})
+				}),
+			query: async () => ({
+				held: this.#held ? [{ name: this.#held.name, clientId: this.#held.owner.id }] : []
+			})
 		};
+	}
+
+	/** Whether it holds a lock or waits for one: browsers do not freeze such a tab if they can help it. */
+	isWaitedFor(owner: Tab) {
+		return [this.#held, ...this.#queue].some((claim) => claim?.owner === owner);
 	}
 
 	release(owner: Tab) {

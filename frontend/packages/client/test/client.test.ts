@@ -556,7 +556,8 @@ describe('tabs', () => {
 	});
 
 	it('whose locks are denied still sign in', async () => {
-		browser.locks.of = () => ({ request: () => Promise.reject(new DOMException('denied', 'SecurityError')) });
+		const denied = () => Promise.reject(new DOMException('denied', 'SecurityError'));
+		browser.locks.of = () => ({ request: denied, query: denied });
 		expect(await whoIs(await signedIn())).toBe('ada');
 	});
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { Problem } from '../src/index.ts';
+import { problemOf } from '../src/problem.ts';
 
 interface Content {
 	example?: unknown;
@@ -30,7 +30,7 @@ function answer(status: number, headers: Record<string, string> = {}) {
 
 describe('the problems of docs/openapi.yaml', () => {
 	it.each(examples)('$status $code is understood', (example) => {
-		const problem = new Problem(answer(example.status), example);
+		const problem = problemOf(answer(example.status), example);
 		expect(problem).toMatchObject({ status: example.status, code: example.code, message: example.detail });
 		expect(problem.requestId).toBe(example.request_id);
 		expect(problem.errors.length > 0).toBe(example.code === 'validation_failed');
@@ -50,14 +50,14 @@ describe('the problems of docs/openapi.yaml', () => {
 			const [example] = Object.values(content['application/problem+json']?.examples ?? {});
 			if (!bare || !example || name === 'WrongPassword') continue;
 			seen++;
-			expect(new Problem(answer(example.value.status), bare).code).toBe(example.value.code);
+			expect(problemOf(answer(example.value.status), bare).code).toBe(example.value.code);
 		}
 		expect(seen).toBeGreaterThanOrEqual(5);
 	});
 
 	it('point at each fault', () => {
 		const [failed] = examples.filter(({ code }) => code === 'validation_failed');
-		expect(new Problem(answer(422), failed).errors).toEqual([
+		expect(problemOf(answer(422), failed).errors).toEqual([
 			{ pointer: '/email', code: 'malformed', detail: 'This is not an e-mail address.' },
 			{ pointer: '/password', code: 'too_short', detail: 'This password is too short.' }
 		]);
@@ -76,7 +76,7 @@ describe('an answer of somebody else', () => {
 		[401, ['invalid_refresh_token'], 'invalid_token'],
 		[400, { code: 'constructor' }, 'malformed_json']
 	])('%i %j is a problem too', (status, body, code) => {
-		const problem = new Problem(answer(status), body);
+		const problem = problemOf(answer(status), body);
 		expect(problem).toMatchObject({ status, code, errors: [] });
 		expect(problem.message).toBe(`The answer was ${status}.`);
 		expect(problem.requestId).toBeUndefined();
@@ -86,12 +86,12 @@ describe('an answer of somebody else', () => {
 		const fault = { pointer: '/bio', code: 'too_long', detail: 'Too long.' };
 		const errors = [fault, null, 'garbage', { pointer: '/bio' }];
 		const headers = { 'Retry-After': '12', 'X-Request-Id': 'r2' };
-		expect(new Problem(answer(422, headers), { errors })).toMatchObject({
+		expect(problemOf(answer(422, headers), { errors })).toMatchObject({
 			errors: [fault],
 			retryAfter: 12,
 			requestId: 'r2'
 		});
-		const { retryAfter } = new Problem(answer(429, { 'Retry-After': 'Wed, 21 Oct 2026 07:28:00 GMT' }), {});
+		const { retryAfter } = problemOf(answer(429, { 'Retry-After': 'Wed, 21 Oct 2026 07:28:00 GMT' }), {});
 		expect(retryAfter).toBeUndefined();
 	});
 });
