@@ -159,34 +159,34 @@ export class Session {
 	/** Runs `work` while nobody else, in any tab, runs anything here. Don't nest. */
 	exclusive<T>(work: () => Promise<T>): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
-			let hasBegun = false;
+			const wait = { isOver: false, stop: nothing };
 			const run = () => {
-				hasBegun = true;
+				wait.isOver = true;
+				wait.stop();
 				const done = work();
 				done.then(resolve, reject);
 				return done.then(nothing, nothing);
 			};
 			// It rejects where storage is blocked, which must not keep anybody from signing in; and when another tab has taken
 			// the lock from us, which changes nothing: the work goes on and ends as it ends.
-			this.#locks.request(this.#name, {}, run).catch(() => (hasBegun ? undefined : run()));
-			this.#watchLock(() => hasBegun).catch(nothing);
+			this.#locks.request(this.#name, {}, run).catch(() => (wait.isOver ? undefined : run()));
+			this.#watchLock(wait).catch(nothing);
 		});
 	}
 
-	/** Until `isOver`: frees the lock from a tab that has frozen with it in hand. The queue then goes on in its order. */
-	async #watchLock(isOver: () => boolean): Promise<void> {
+	/** While we wait: frees the lock from a tab that has frozen with it in hand. The queue then goes on in its order. */
+	async #watchLock(wait: { isOver: boolean; stop: () => void }): Promise<void> {
 		const holder = await this.#lockHolder();
-		if (isOver() || this.#closed) return;
+		if (wait.isOver || this.#closed) return;
 		const late = this.#environment.now() + LOCK_MS + 1000;
 		const look = async () => {
-			if (isOver() || this.#closed) return;
 			const isHeldByTheSame = holder !== undefined && holder === (await this.#lockHolder());
 			// If this comes late, it is we who were frozen.
-			if (isHeldByTheSame && !isOver() && this.#environment.now() < late)
+			if (isHeldByTheSame && !wait.isOver && !this.#closed && this.#environment.now() < late)
 				await this.#locks.request(this.#name, { steal: true }, async () => {});
-			await this.#watchLock(isOver);
+			await this.#watchLock(wait);
 		};
-		this.#deadlines.set(LOCK_MS, () => void look().catch(nothing));
+		wait.stop = this.#deadlines.set(LOCK_MS, () => void look().catch(nothing));
 	}
 
 	async #lockHolder(): Promise<string | undefined> {

@@ -147,6 +147,7 @@ interface Claim {
 
 /** Web Locks as the specification has them, for one name: first come, first served; stealing; the dead hold nothing. */
 export class LockTable {
+	steals = 0;
 	#held: Claim | null = null;
 	#queue: Claim[] = [];
 
@@ -156,6 +157,7 @@ export class LockTable {
 				new Promise<void>((resolve, reject) => {
 					const claim: Claim = { name, owner, work, resolve, reject };
 					if (steal) {
+						this.steals++;
 						this.#held?.reject(new DOMException('stolen', 'AbortError'));
 						this.#held = null;
 						this.#queue.unshift(claim);

@@ -140,6 +140,20 @@ describe('a session', () => {
 		expect(browser.service.requests).toEqual(['POST /auth/login']);
 	});
 
+	it('leaves no timer behind a request', async () => {
+		const { client } = await signedIn();
+		await settled(client.readProfile());
+		await settled(client.revokeSessions({ keep: 'current' }));
+		expect(vi.getTimerCount()).toBe(0);
+	});
+
+	it('asks no other tab while its own token is good', async () => {
+		const { client } = await signedIn();
+		const start = performance.now();
+		await settled(client.revokeSessions({ keep: 'current' }));
+		expect(performance.now() - start).toBeLessThan(50);
+	});
+
 	it('is refreshed once after several 401s, also those that come late', async () => {
 		const { client } = await signedIn();
 		// The clock of the page stood still while the machine slept.
@@ -173,6 +187,23 @@ describe('a session', () => {
 		await expect(settled(client.readProfile())).rejects.toMatchObject({ code: 'invalid_token' });
 		expect(browser.service.count(PROFILE)).toBe(2);
 		expect(browser.service.count(REFRESH)).toBe(1);
+	});
+
+	it('tries no more than three times, whatever the other tabs give', async () => {
+		const tab = await signedIn();
+		const others = [await restored(), await restored(), await restored()];
+		// None hears of the tokens of the others.
+		browser.delivery = () => 3_600_000;
+		for (const { client } of others) {
+			browser.service.slept += 700_000;
+			await settled(client.readProfile());
+		}
+		browser.delivery = () => 1;
+		browser.service.instead = ({ url }) =>
+			url.endsWith('/profile') ? problem(401, 'invalid_token') : undefined;
+		const before = browser.service.count(PROFILE);
+		await expect(settled(tab.client.readProfile())).rejects.toMatchObject({ code: 'invalid_token' });
+		expect(browser.service.count(PROFILE) - before).toBe(3);
 	});
 
 	it('is refreshed when the gateway refuses the token in its own words', async () => {
@@ -301,6 +332,35 @@ describe('the end of a session', () => {
 			expect(browser.service.isAlive(cookie)).toBe(false);
 		}
 	);
+
+	it('stays the end in a tab that had not asked yet, while another tab refreshes', async () => {
+		const other = await signedIn();
+		const tab = browser.tab();
+		await pass(541_000);
+		browser.latency = () => 100;
+		browser.delivery = () => 150;
+		other.client.readProfile().catch(() => {});
+		await pass(150);
+		await settled(tab.client.logout());
+		await pass(1_000);
+		expect(tab.told).toEqual(['signed_out']);
+		expect(other.client.status).toBe('signed_out');
+	});
+
+	it('stays the end for a tab that was asking, though another one answers', async () => {
+		const leaver = await signedIn();
+		const answerer = await restored();
+		const asker = browser.tab();
+		browser.delivery = () => 20;
+		const asked = asker.client.restore();
+		await pass(10);
+		const leaving = leaver.client.logout();
+		expect(await settled(asked)).toBe(false);
+		await settled(leaving);
+		await pass(100);
+		expect(asker.told).toEqual(['signed_out']);
+		expect(answerer.client.status).toBe('signed_out');
+	});
 
 	it('drops an answer that comes after it', async () => {
 		const tab = await signedIn();
@@ -518,6 +578,23 @@ describe('tabs', () => {
 		tab.thaw();
 		await settled(reading.catch(() => {}));
 		expect(await whoIs(tab)).toBe('ada');
+		expect(await whoIs(other)).toBe('ada');
+	});
+
+	it('that slept with the machine take the lock from nobody', async () => {
+		const tab = await signedIn();
+		const other = await restored();
+		browser.latency = () => 2_000;
+		const login = tab.client.login(ADA);
+		await pass(100);
+		const leaving = other.client.revokeSessions({ keep: 'current' });
+		leaving.catch(() => {});
+		for (const each of [tab, other]) each.freeze();
+		await pass(3_600_000);
+		for (const each of [other, tab]) each.thaw();
+		await settled(login);
+		await settled(leaving.catch(() => {}));
+		expect(browser.locks.steals).toBe(0);
 		expect(await whoIs(other)).toBe('ada');
 	});
 
