@@ -1,4 +1,4 @@
-import { apiCalls, expect, newAccount, password, signIn, test } from './service.ts';
+import { apiCalls, expect, password, test } from './service.ts';
 
 test('a visitor registers, is signed in, edits the profile, and signs out', async ({ page, context }) => {
 	const calls = apiCalls(context);
@@ -39,7 +39,11 @@ test('a visitor registers, is signed in, edits the profile, and signs out', asyn
 	await expect(page).toHaveURL('/login?next=%2Faccount%2Fprofile');
 });
 
-test('one click on Sign in makes one request, and the next page its own', async ({ page, context, account }) => {
+test('one click on Sign in makes one request, and the next page its own', async ({
+	page,
+	context,
+	account
+}) => {
 	await page.goto('/login');
 	const calls = apiCalls(context);
 	await page.getByLabel('E-mail address or username').fill(account.username);
