@@ -1,7 +1,13 @@
-//! All functions behind one router: what `make run` serves, and what the tests of the whole service drive.
+//! All functions behind one router, and the front end around it: what `make run` serves, and what the tests of the whole
+//! service drive.
+
+mod frontend;
+mod page_headers;
 
 use auth::{App, BreachedPasswords, Hasher, Signer, Throttle};
 use axum::Router;
+pub use frontend::FrontEnd;
+pub use page_headers::page_headers;
 
 /// What the functions hold beyond `App`, each its own part of it in AWS.
 #[derive(Clone)]

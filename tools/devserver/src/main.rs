@@ -1,7 +1,8 @@
 //! `make run`: the whole service on one port of this machine, with a DynamoDB in the process and nothing to install.
 //!
 //! The routers are the very ones that run on Lambda, behind the same layers, and speak to the engine over HTTP through
-//! the same SDK. Only this differs: CORS is ours (in AWS it is the API's), and the key set is a file.
+//! the same SDK. Only this differs: CORS is ours (in AWS it is the API's), the front end's files are served here (in AWS by a
+//! distribution), and the key set is a file.
 
 mod keys;
 mod running;
@@ -15,7 +16,7 @@ use auth::{App, BreachedPasswords, Config, Hasher, Log, SecretSource, Signer, Th
 use auth_http::Peer;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::map_request;
-use devserver::{Powers, routers};
+use devserver::{FrontEnd, Powers, routers};
 use engine::Engine;
 use running::Running;
 use settings::Settings;
@@ -38,6 +39,7 @@ async fn run() -> Result<(), String> {
     let settings = Settings::from_env()?;
     // The port first: a second server must not touch the first one's data.
     let listener = listen(&settings.address()).await?;
+    let frontend = FrontEnd::open(&settings.frontend, settings.port)?;
     std::fs::create_dir_all(&settings.data)
         .map_err(|error| format!("can't create the folder {}: {error}", settings.data.display()))?;
     let key_file = settings.data.join("keys.json");
@@ -71,9 +73,14 @@ async fn run() -> Result<(), String> {
     app.store.publish_key_set(&published).await.map_err(|error| format!("can't publish the key set: {error}"))?;
     app.warm().await;
 
-    let router = auth_http::edge(routers(&app, powers(&app).await?), &app).layer(auth_http::cors(&published.origins));
+    let api = auth_http::edge(routers(&app, powers(&app).await?), &app).layer(auth_http::cors(&published.origins));
+    let has_frontend = frontend.is_some();
+    let router = match frontend {
+        Some(frontend) => frontend.around(api),
+        None => api,
+    };
     let running = Running::announce(&settings.data, &endpoint, TABLE)?;
-    println!("{}", settings.banner());
+    println!("{}", settings.banner(has_frontend));
     let router = router.layer(map_request(with_peer)).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, router).with_graceful_shutdown(interrupted()).await;
     drop(running);

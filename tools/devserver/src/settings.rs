@@ -9,6 +9,10 @@ pub struct Settings {
     pub port: u16,
     /// `VESTIBULE_DATA`: the folder with the table and the keys, `.local` by default.
     pub data: PathBuf,
+    /// `VESTIBULE_FRONTEND`: the folder with the front end's build, `frontend/build` by default.
+    pub frontend: PathBuf,
+    /// `VESTIBULE_FRONTEND_FAULT`, set by `make run`: why it could not build the front end, in a sentence.
+    frontend_fault: Option<String>,
     /// `DYNAMODB_LISTEN`: an address where the engine is to be reached from outside too, say by `sam local`.
     pub dynamodb_listen: Option<String>,
     /// `REGISTRATIONS_PER_HOUR`: accounts that one address may open, 30 as in AWS by default.
@@ -38,8 +42,14 @@ impl Settings {
         if !origins.iter().all(|origin| PublicKeySet::is_origin(origin)) {
             return Err("VESTIBULE_ORIGINS is not a list of origins such as http://localhost:5173".to_owned());
         }
+        let frontend = text("VESTIBULE_FRONTEND").map(PathBuf::from);
+        if let Some(folder) = frontend.as_ref().filter(|folder| !folder.join("index.html").is_file()) {
+            return Err(format!("VESTIBULE_FRONTEND: there is no index.html in {}", folder.display()));
+        }
         Ok(Self {
             origins,
+            frontend: frontend.unwrap_or_else(|| DEFAULT_FRONTEND.into()),
+            frontend_fault: text("VESTIBULE_FRONTEND_FAULT"),
             registrations_per_hour,
             port,
             data: text("VESTIBULE_DATA").unwrap_or_else(|| ".local".to_owned()).into(),
@@ -61,11 +71,21 @@ impl Settings {
         own.into_iter().chain(self.origins.iter().cloned()).collect()
     }
 
-    pub fn banner(&self) -> String {
+    /// `has_frontend`: whether its pages are served.
+    pub fn banner(&self, has_frontend: bool) -> String {
         let url = self.issuer();
         let data = self.data.display();
+        let folder = self.frontend.display();
+        let frontend = match (&self.frontend_fault, has_frontend) {
+            (None, true) => format!("Its pages are there too, from {folder}."),
+            (Some(fault), true) => format!("Its pages are there too, from {folder}, as they were last built: {fault}"),
+            (Some(fault), false) => format!("Without the front end: {fault}"),
+            (None, false) => format!("Without the front end: there is no build in {folder}; make run makes one."),
+        };
         format!(
-            r#"Vestibule is running at {url} (data in {data}; Ctrl-C stops it). Try it:
+            r#"Vestibule is running at {url} (data in {data}; Ctrl-C stops it).
+{frontend}
+Try it:
 
   curl -s {url}/auth/register -H 'Content-Type: application/json' \
     -d '{{"email":"ada@example.com","username":"ada","password":"correct horse battery staple 42"}}'
@@ -77,3 +97,5 @@ impl Settings {
         )
     }
 }
+
+const DEFAULT_FRONTEND: &str = "frontend/build";
