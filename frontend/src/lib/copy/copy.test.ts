@@ -6,8 +6,8 @@ import en from './en.ts';
 test('every reason that the service has against a password is said in every language', () => {
 	const source = readFileSync(new URL('../../../../shared/auth/src/strength.rs', import.meta.url), 'utf8');
 	const code = source.slice(0, source.indexOf('#[cfg(test)]'));
-	const reasons = [...code.matchAll(/"((?:[^"\\]|\\.)*guessed(?:[^"\\]|\\.)*|This is [^"]*)"/g)].map(([, text = '']) =>
-		text.replaceAll('\\"', '"')
+	const reasons = [...code.matchAll(/"((?:[^"\\]|\\.)*guessed(?:[^"\\]|\\.)*|This is [^"]*)"/g)].map(
+		([, text = '']) => text.replaceAll('\\"', '"')
 	);
 	expect(reasons.length).toBeGreaterThan(10);
 	for (const reason of reasons) {

@@ -1,0 +1,96 @@
+/** What the outside world gives. Tests bring their own; pages need none of it. */
+export interface Environment {
+	fetch: (request: Request) => Promise<Response>;
+	/** Milliseconds on a clock that nobody sets. */
+	now: () => number;
+	setTimeout: (run: () => void, ms: number) => unknown;
+	clearTimeout: (timer: never) => void;
+	/** Web Locks. Where there are none (plain http), things still happen one at a time within the tab. */
+	locks: Locks | null;
+	/** A BroadcastChannel, or null: then each tab is on its own. */
+	openChannel: (name: string) => Channel | null;
+	hint: Hint;
+}
+
+export interface Locks {
+	request(name: string, options: { steal?: boolean }, work: () => Promise<void>): Promise<unknown>;
+	query(): Promise<{ held?: { name?: string; clientId?: string }[] }>;
+}
+
+export interface Channel {
+	postMessage(message: unknown): void;
+	onmessage: ((event: MessageEvent) => void) | null;
+	close(): void;
+}
+
+/** The cookie that says "there may be a session", since the refresh cookie cannot be seen by scripts. No secret. */
+export interface Hint {
+	read(): boolean;
+	write(seconds: number): void;
+	remove(): void;
+}
+
+/** The browser's. Harmless where there is none: a prerenderer is signed out, and no open channel keeps it from ending. */
+export function browser(): Environment {
+	const isBrowser = typeof document !== 'undefined';
+	return {
+		fetch: (request) => fetch(request),
+		now: () => performance.now(),
+		setTimeout: (run, ms) => setTimeout(run, ms),
+		clearTimeout: (timer) => clearTimeout(timer),
+		locks: (isBrowser && navigator.locks) || null,
+		openChannel: (name) => {
+			if (!isBrowser) return null;
+			try {
+				return new BroadcastChannel(name);
+			} catch {
+				return null; // Storage is blocked here.
+			}
+		},
+		hint: {
+			read: () => isBrowser && /(?:^|; )signed-in=1(?:;|$)/.test(document.cookie),
+			write: setHint,
+			remove: () => setHint(0)
+		}
+	};
+}
+
+function setHint(seconds: number) {
+	const secure = location.protocol === 'https:' ? '; Secure' : '';
+	document.cookie = `signed-in=1; Path=/; SameSite=Strict; Max-Age=${seconds}${secure}`;
+}
+
+/** One at a time within this tab. */
+export function locksOfTab(): Locks {
+	let last: Promise<unknown> = Promise.resolve();
+	return { request: (_name, _options, work) => (last = last.then(work)), query: async () => ({}) };
+}
+
+/** Deadlines, which pass all at once when the client is closed. */
+export class Deadlines {
+	readonly #environment: Environment;
+	readonly #passing = new Set<() => void>();
+
+	constructor(environment: Environment) {
+		this.#environment = environment;
+	}
+
+	/** Calls `passed` after `ms`, unless what this returns is called before. */
+	set(ms: number, passed: () => void): () => void {
+		const stop = () => {
+			this.#environment.clearTimeout(timer as never);
+			this.#passing.delete(pass);
+		};
+		const pass = () => {
+			stop();
+			passed();
+		};
+		const timer = this.#environment.setTimeout(pass, ms);
+		this.#passing.add(pass);
+		return stop;
+	}
+
+	passAll() {
+		for (const pass of this.#passing) pass();
+	}
+}

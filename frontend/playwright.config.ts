@@ -1,0 +1,36 @@
+import { defineConfig } from '@playwright/test';
+
+/** Set by tools/frontend.sh, which finds or installs it. */
+const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const port = Number(process.env.TEST_PORT ?? 3999);
+
+export default defineConfig({
+	testDir: 'tests',
+	outputDir: 'test-results',
+	fullyParallel: true,
+	// Two cores: a browser, and a service that hashes.
+	workers: 2,
+	// A test that passes at the second try has failed.
+	retries: 0,
+	forbidOnly: Boolean(process.env.CI),
+	timeout: 30_000,
+	reporter: [['list']],
+	use: {
+		baseURL: `http://127.0.0.1:${port}`,
+		locale: 'en-GB',
+		timezoneId: 'Europe/Berlin',
+		trace: 'retain-on-failure',
+		launchOptions: {
+			executablePath: chromium,
+			args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']
+		}
+	},
+	projects: [{ name: 'chromium' }],
+	webServer: {
+		command: 'tests/serve.sh',
+		env: { PORT: String(port) },
+		url: `http://127.0.0.1:${port}/health`,
+		reuseExistingServer: false,
+		gracefulShutdown: { signal: 'SIGTERM', timeout: 5_000 }
+	}
+});
