@@ -1,17 +1,12 @@
 #!/usr/bin/env bash
-# The service as `make run` serves it, on data of its own that goes with it. SERVER_BINARY is one that is built already.
+# The service as `make run` serves it, on data of its own that goes with it. SERVER_BINARY says what to run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+binary=${SERVER_BINARY:-${CARGO_TARGET_DIR:-target}/debug/devserver}
+[[ -x $binary ]] || { echo "$binary is not built; tools/frontend.sh browser does it" >&2; exit 1; }
 data=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$data"' EXIT
 trap 'exit 0' INT TERM
-server_binary=${SERVER_BINARY:-}
-if [ -z "$server_binary" ]; then
-	profile=${SERVER_PROFILE:-local}
-	cargo build --quiet --profile "$profile" --locked --package devserver
-	server_binary=${CARGO_TARGET_DIR:-target}/$profile/devserver
-fi
-REGISTRATIONS_PER_HOUR=1000000 VESTIBULE_DATA=$data VESTIBULE_FRONTEND=frontend/build \
-	"$server_binary" >/dev/null &
+REGISTRATIONS_PER_HOUR=1000000 VESTIBULE_DATA=$data VESTIBULE_FRONTEND=frontend/build "$binary" >/dev/null &
 server=$!
 wait "$server"
