@@ -1,4 +1,4 @@
-import { test as base, expect, type BrowserContext, type Page } from '@playwright/test';
+import { test as base, expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
 
 export interface Account {
 	email: string;
@@ -29,6 +29,76 @@ export async function signIn(page: Page, account: Account, path = '/login'): Pro
 	await page.getByLabel('Password', { exact: true }).fill(account.password);
 	await page.getByRole('button', { name: 'Sign in' }).click();
 	await expect(page.getByRole('heading', { level: 1 })).not.toHaveText('Sign in');
+}
+
+/** A request as another device makes it, which is no browser. */
+export function fromElsewhere(
+	baseURL: string | undefined,
+	token: string,
+	method: string,
+	path: string,
+	body?: object
+): Promise<Response> {
+	const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+	return fetch(`${baseURL}${path}`, { method, headers, body: body ? JSON.stringify(body) : null });
+}
+
+/** Signs another device in, and gives its access token. */
+export async function signInElsewhere(
+	baseURL: string | undefined,
+	{ email, password }: Account
+): Promise<string> {
+	const answer = await fetch(`${baseURL}/auth/login`, {
+		method: 'POST',
+		headers: { 'content-type': 'application/json', 'user-agent': 'curl/8.5.0' },
+		body: JSON.stringify({ email, password })
+	});
+	expect(answer.status).toBe(200);
+	return ((await answer.json()) as { access_token: string }).access_token;
+}
+
+/** Types into a field of the profile, and saves. */
+export async function edit(page: Page, label: string, text: string): Promise<void> {
+	await page.getByRole('button', { name: `Edit: ${label}` }).click();
+	await page.getByLabel(label).fill(text);
+	await page.getByRole('button', { name: 'Save' }).click();
+}
+
+/** What a page shows for a field of the profile. */
+export function shown(page: Page, label: string): Locator {
+	return page.locator('dt', { hasText: label }).locator('+ dd');
+}
+
+/** An answer in the service's form, for `route.fulfill`. */
+export function problem(status: number, code: string, headers: Record<string, string> = {}) {
+	return {
+		status,
+		contentType: 'application/problem+json',
+		headers,
+		body: JSON.stringify({ type: 'about:blank', title: code, status, code, detail: code, request_id: 'test' })
+	};
+}
+
+/** A gate that requests wait at until the test has seen what it wants. */
+export function gate(): { passed: Promise<void>; open: () => void } {
+	let open = () => {};
+	const passed = new Promise<void>((resolve) => (open = resolve));
+	return { passed, open };
+}
+
+/**
+ * For `expectErrors`: the browser's own line for an answer of such a status, or for none at all. One pattern, since
+ * Playwright takes an option of two or more for something else.
+ */
+export function failing(...statuses: (number | 'offline' | 'aborted')[]): RegExp[] {
+	const lines = statuses.map((status) =>
+		status === 'offline'
+			? 'net::ERR_INTERNET_DISCONNECTED'
+			: status === 'aborted'
+				? 'net::ERR_FAILED'
+				: `the server responded with a status of ${status} `
+	);
+	return [new RegExp(`^Failed to load resource: (${lines.join('|')})`)];
 }
 
 /** What the pages of a context ask the API for: `POST /auth/login`. */
