@@ -27,7 +27,12 @@ const minScore = 95;
 const rounds = 5;
 const phone = { viewport: { width: 412, height: 823 }, deviceScaleFactor: 1.75 };
 const bytesPerSecond = 1_600_000 / 8;
-const network = { offline: false, latency: 150, downloadThroughput: bytesPerSecond, uploadThroughput: bytesPerSecond };
+const network = {
+	offline: false,
+	latency: 150,
+	downloadThroughput: bytesPerSecond,
+	uploadThroughput: bytesPerSecond
+};
 const slowdown = 4;
 
 const method =
@@ -50,7 +55,12 @@ async function measure(browser: Browser, debuggingPort: number): Promise<Figure[
 	}
 	for (const [name, path] of Object.entries(pages)) {
 		const times = await repeated(() => onePage(browser, (context) => largestPaint(context, path)));
-		figures.push({ name: `${name}: LCP`, value: shown(times), bar: '≤ 1 s', held: median(times) <= maxPaint });
+		figures.push({
+			name: `${name}: LCP`,
+			value: shown(times),
+			bar: '≤ 1 s',
+			held: median(times) <= maxPaint
+		});
 	}
 	const times = await onePage(browser, async (context) => {
 		const page = await context.newPage();
@@ -108,7 +118,8 @@ async function largestPaint(context: BrowserContext, path: string): Promise<numb
 	await session.send('Network.emulateNetworkConditions', network);
 	await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown });
 	await page.goto(path, { waitUntil: 'networkidle' });
-	if (new URL(page.url()).pathname !== path) throw new Error(`${path} led to ${new URL(page.url()).pathname}`);
+	if (new URL(page.url()).pathname !== path)
+		throw new Error(`${path} led to ${new URL(page.url()).pathname}`);
 	const time = await page.evaluate(
 		() =>
 			new Promise<number>((resolve) => {
@@ -138,7 +149,7 @@ async function lighthouseScores(path: string, debuggingPort: number): Promise<nu
 		for (const { id, weight } of category.auditRefs) {
 			const audit = lhr.audits[id];
 			if (weight > 0 && audit?.score != null && audit.score < 0.9) {
-				console.error(`${path}: ${category.id}: ${id}: ${audit.displayValue ?? audit.title}`);
+				process.stderr.write(`${path}: ${category.id}: ${id}: ${audit.displayValue ?? audit.title}\n`);
 			}
 		}
 	}
@@ -172,7 +183,7 @@ async function freePort(): Promise<number> {
 
 async function serviceIsUp(alive: () => boolean): Promise<void> {
 	// Also as long as a build of the service may take.
-	for (const end = Date.now() + 600_000; alive() && Date.now() < end; ) {
+	for (const end = Date.now() + 600_000; alive() && Date.now() < end;) {
 		const answer = await fetch(`${site}/health`).catch(() => null);
 		if (answer?.ok) return;
 		await new Promise((resolve) => setTimeout(resolve, 100));
