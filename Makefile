@@ -1,18 +1,22 @@
 # Two commands do everything: `make run` and `make test`. The rest is for CI and for AWS.
-.PHONY: run test lint bench admin build deploy aws-tools lambda-watch sam-local
+.PHONY: run test lint bench admin build deploy aws-tools lambda-watch sam-local dev-frontend
 
-run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA)
-	cargo run --quiet --profile local --package devserver
+run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA, VESTIBULE_FRONTEND)
+	@fault=$$(tools/frontend.sh update) && export VESTIBULE_FRONTEND_FAULT="$$fault" && \
+	exec cargo run --quiet --profile local --package devserver
 
-test: ## all tests
+test: ## all tests; those of the front end where npm is installed
 	cargo test --workspace --locked
+	tools/frontend.sh test
+	tools/frontend.sh browser
 
-lint: ## format, lints, docs, and the template where its tools are installed
+lint: ## format, lints, docs; the template and the front end where their tools are installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	tools/check-lean.sh
 	tools/lint-template.sh
+	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
 bench: ## start-up, size, CPU of a login, load; rewrites bench/RESULTS.md
@@ -39,3 +43,6 @@ lambda-watch: ## the functions under cargo-lambda's runtime emulator
 
 sam-local: ## every function once, under SAM's emulator (needs Docker)
 	tools/sam-local.sh
+
+dev-frontend: ## the front end with every edit at once, on http://127.0.0.1:5173, beside make run
+	@tools/frontend.sh dev

@@ -22,9 +22,16 @@ export function loginFrom(path: string): string {
 	return isAccountPage(path) ? `${href('login')}?next=${encodeURIComponent(path)}` : href('login');
 }
 
-/** The same rule is in the early script of app.html. */
-const accountPage = new RegExp(`^(/(${langs.slice(1).join('|')}))?/account/[a-z]+$`);
+/** The same rules are in the early script of app.html. */
+const prefix = `^(/(${langs.slice(1).join('|')}))?`;
+const accountPage = new RegExp(`${prefix}/account/[a-z]+$`);
+const signInPage = new RegExp(`${prefix}/(login|register)$`);
 
 export function isAccountPage(path: string): boolean {
 	return accountPage.test(path);
+}
+
+/** A page that is for visitors who are not signed in. */
+export function isSignInPage(path: string): boolean {
+	return signInPage.test(path);
 }

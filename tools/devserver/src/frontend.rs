@@ -163,8 +163,7 @@ fn target(uri: &Uri) -> Option<Target> {
     Some(Target::File(names.join("/") + extension))
 }
 
-/// One segment of a path, without its percent-encoding (RFC 3986 §2.1), if it is a name: not empty, visible, and no way up or
-/// out.
+/// One segment of a path, without its percent-encoding (RFC 3986 §2.1), if it is a name: not empty, not hidden, no way up or out.
 fn name(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
@@ -174,7 +173,7 @@ fn name(segment: &str) -> Option<String> {
     }
     let name = String::from_utf8(bytes).ok()?;
     let is_name = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
-    (is_name && !name.contains(char::is_control)).then_some(name)
+    is_name.then_some(name)
 }
 
 fn redirect(status: StatusCode, location: &str) -> Response {

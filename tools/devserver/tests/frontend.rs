@@ -210,6 +210,11 @@ async fn names_with_a_hash_are_kept_and_the_rest_is_asked_for_again() {
         let other = site.ask("GET", path, &[("if-none-match", "\"other\"")]).await;
         assert_eq!(other.status, 200, "{path}");
     }
+    let asset = "/_app/immutable/app.0a1b.js";
+    for (failing, status) in [(("range", "bytes=99-"), 416), (("if-match", "\"other\""), 412)] {
+        let answer = site.ask("GET", asset, &[failing]).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (status, "no-cache"), "{failing:?}");
+    }
     let before = site.get("/login").await;
     write(site.build.join("login.html"), "page that is new").unwrap();
     let after = site.ask("GET", "/login", &[("if-none-match", before.header("etag"))]).await;
