@@ -45,7 +45,7 @@ export class Form<Values extends Record<string, string>> {
 		}
 		this.busy = true;
 		try {
-			await send($state.snapshot(this.values) as Values);
+			await send({ ...this.values });
 			return true;
 		} catch (error) {
 			this.#take(error, places);
@@ -57,7 +57,7 @@ export class Form<Values extends Record<string, string>> {
 	}
 
 	#check(): typeof this.faults {
-		const result = safeParse(this.#schema, $state.snapshot(this.values));
+		const result = safeParse(this.#schema, this.values);
 		const faults: Record<string, string> = {};
 		for (const issue of result.issues ?? []) {
 			const field = String(issue.path?.[0]?.key ?? '');
