@@ -68,7 +68,9 @@ test('no token is in a storage, a cookie that scripts read, the page or an addre
 			session: JSON.stringify({ ...sessionStorage }),
 			cookie: document.cookie,
 			page: document.documentElement.outerHTML,
-			values: [...document.querySelectorAll('input, textarea')].map((field) => (field as HTMLInputElement).value),
+			values: [...document.querySelectorAll('input, textarea')].map(
+				(field) => (field as HTMLInputElement).value
+			),
 			history: JSON.stringify(history.state),
 			window: Object.values(window).filter((value) => typeof value === 'string'),
 			databases: (await indexedDB.databases()).length,

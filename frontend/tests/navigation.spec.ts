@@ -1,12 +1,13 @@
 import type { Page } from '@playwright/test';
 import { expect, signIn, test } from './service.ts';
 
-const open = [
+type Place = { path: string; en: string; de: string };
+const open: [Place, Place, Place] = [
 	{ path: '', en: 'Your account, in your own house', de: 'Ihr Konto, im eigenen Haus' },
 	{ path: '/login', en: 'Sign in', de: 'Anmelden' },
 	{ path: '/register', en: 'Create an account', de: 'Konto anlegen' }
 ];
-const own = [
+const own: [Place, Place, Place] = [
 	{ path: '/account/profile', en: 'Profile', de: 'Profil' },
 	{ path: '/account/sessions', en: 'Devices', de: 'Geräte' },
 	{ path: '/account/password', en: 'Change your password', de: 'Passwort ändern' }
@@ -16,7 +17,7 @@ type Lang = (typeof langs)[number];
 
 const address = (path: string, lang: Lang) => (lang === 'de' ? `/de${path}` : path || '/');
 
-async function expectPage(page: Page, { path, ...title }: (typeof open)[number], lang: Lang = 'en') {
+async function expectPage(page: Page, { path, ...title }: Place, lang: Lang = 'en') {
 	await expect(page.getByRole('heading', { level: 1 })).toHaveText(title[lang]);
 	await expect(page).toHaveURL(address(path, lang));
 	await expect(page.locator('html')).toHaveAttribute('lang', lang);
@@ -174,7 +175,7 @@ test.describe('next', () => {
 
 	test('leads nobody off the origin who may be signed in', async ({ page, context, baseURL }) => {
 		// The early script goes by the hint alone. No answer comes, so nothing here ends the session.
-		await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL }]);
+		await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL ?? '' }]);
 		await page.route('/auth/**', () => {});
 		for (const next of hostile) {
 			await page.goto(`/login?next=${encodeURIComponent(next)}`, { waitUntil: 'commit' });

@@ -234,7 +234,7 @@ test.describe('a session that was ended from elsewhere', () => {
 		browser,
 		baseURL
 	}) => {
-		const otherContext = await browser.newContext({ baseURL });
+		const otherContext = await browser.newContext({ baseURL: baseURL ?? '' });
 		const other = await otherContext.newPage();
 		await signIn(other, account);
 		await expect(other.getByText(account.email)).toBeVisible();
@@ -264,7 +264,11 @@ test.describe('a session that was ended from elsewhere', () => {
 		await otherContext.close();
 	});
 
-	test('leaves a hint, which leads to sign-in without a loop and is gone then', async ({ page, context, baseURL }) => {
+	test('leaves a hint, which leads to sign-in without a loop and is gone then', async ({
+		page,
+		context,
+		baseURL
+	}) => {
 		await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL ?? '', sameSite: 'Strict' }]);
 		const calls = apiCalls(context);
 		const documents: string[] = [];
@@ -323,7 +327,9 @@ test.describe('pages that open a session', () => {
 		await context.exposeFunction('sawForm', (path: string) => seen.push(path));
 		await context.addInitScript(() => {
 			const look = () => {
-				const field = document.querySelector('[autocomplete="current-password"], [autocomplete="new-password"]');
+				const field = document.querySelector(
+					'[autocomplete="current-password"], [autocomplete="new-password"]'
+				);
 				if (field?.checkVisibility())
 					(window as unknown as { sawForm(path: string): void }).sawForm(location.pathname);
 				requestAnimationFrame(look);
