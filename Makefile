@@ -19,7 +19,7 @@ lint: ## format, lints, docs; the template and the front end where their tools a
 	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
-bench: ## start-up, size, CPU of a login, load; rewrites bench/RESULTS.md
+bench: ## start-up, size, CPU of a login, load, pages; rewrites bench/RESULTS.md
 	cargo build --release --locked --package hello
 	cargo build --release --locked --package login
 	cargo build --release --locked --package profile

@@ -10,7 +10,7 @@ const proxy: ProxyOptions = { target: api, headers: { origin: api } };
 
 /**
  * Kit brings devalue to browsers for what a server's `load` or a remote function sends. There is neither, and it is 3 KiB of
- * every first load. Whatever would use it fails.
+ * every first load. What else it serves are the state of the history and the places of scrolling, which are plain JSON here.
  */
 const withoutDevalue: Plugin = {
 	name: 'without-devalue',
@@ -20,8 +20,9 @@ const withoutDevalue: Plugin = {
 	resolveId: (id) => (id === 'devalue' ? '\0devalue' : undefined),
 	load: (id) =>
 		id === '\0devalue'
-			? `const none = () => { throw new Error('devalue was left out by vite.config.ts'); };
-				export { none as parse, none as stringify, none as unflatten, none as uneval };`
+			? `export const { parse, stringify } = { parse: (text) => JSON.parse(text), stringify: (value) => JSON.stringify(value) };
+				const none = () => { throw new Error('devalue was left out by vite.config.ts'); };
+				export { none as unflatten, none as uneval };`
 			: undefined
 };
 

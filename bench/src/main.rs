@@ -1,10 +1,11 @@
-//! `make bench`: what the service must show of start-up, size, CPU and load, measured on this machine.
+//! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `bench login-cpu` and `bench load` print their figures; `bench all` also rewrites RESULTS.md. The
+//! `bench start`, `bench login-cpu`, `bench load` and `bench frontend` print their figures; `bench all` also rewrites RESULTS.md. The
 //! binaries must be built already, the functions one package at a time: cargo unifies features over what is built
 //! together (see the Makefile). Ends with 1 if a bar is missed.
 
 mod bare_hash;
+mod frontend;
 mod function;
 mod load;
 mod login_cpu;
@@ -43,8 +44,14 @@ async fn run(task: &str) -> Result<bool, String> {
         "start" => vec![start::measure().await?],
         "login-cpu" => vec![login_cpu::measure().await?],
         "load" => vec![load::measure().await?],
-        "all" => vec![start::measure().await?, login_cpu::measure().await?, load::measure().await?],
-        _ => return Err("say what: start, login-cpu, load or all".to_owned()),
+        "frontend" => vec![frontend::measure().await?],
+        "all" => vec![
+            start::measure().await?,
+            login_cpu::measure().await?,
+            load::measure().await?,
+            frontend::measure().await?,
+        ],
+        _ => return Err("say what: start, login-cpu, load, frontend or all".to_owned()),
     };
     for section in &sections {
         println!("{section}");

@@ -1,5 +1,6 @@
 //! How figures are shown: on the terminal as in RESULTS.md.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::process::Command;
 use std::time::Duration;
@@ -19,12 +20,12 @@ pub struct Figure {
     pub name: String,
     pub value: String,
     /// What must hold, and whether it does; some figures are for information.
-    pub bar: Option<(&'static str, bool)>,
+    pub bar: Option<(Cow<'static, str>, bool)>,
 }
 
 impl Section {
     pub fn is_held(&self) -> bool {
-        self.figures.iter().all(|figure| figure.bar.is_none_or(|(_, held)| held))
+        self.figures.iter().all(|figure| figure.bar.as_ref().is_none_or(|(_, held)| *held))
     }
 }
 
@@ -34,8 +35,8 @@ impl Figure {
     }
 
     #[must_use]
-    pub fn bar(self, bar: &'static str, held: bool) -> Self {
-        Self { bar: Some((bar, held)), ..self }
+    pub fn bar(self, bar: impl Into<Cow<'static, str>>, held: bool) -> Self {
+        Self { bar: Some((bar.into(), held)), ..self }
     }
 }
 
@@ -45,8 +46,8 @@ impl fmt::Display for Section {
         writeln!(f, "| | measured | bar | |\n|---|---|---|---|")?;
         for Figure { name, value, bar } in &self.figures {
             let (bar, verdict) = match bar {
-                Some((bar, true)) => (*bar, "held"),
-                Some((bar, false)) => (*bar, "**missed**"),
+                Some((bar, true)) => (bar.as_ref(), "held"),
+                Some((bar, false)) => (bar.as_ref(), "**missed**"),
                 None => ("", ""),
             };
             writeln!(f, "| {name} | {value} | {bar} | {verdict} |")?;

@@ -182,8 +182,7 @@ async function freePort(): Promise<number> {
 }
 
 async function serviceIsUp(alive: () => boolean): Promise<void> {
-	// Also as long as a build of the service may take.
-	for (const end = Date.now() + 600_000; alive() && Date.now() < end;) {
+	for (const end = Date.now() + 20_000; alive() && Date.now() < end;) {
 		const answer = await fetch(`${site}/health`).catch(() => null);
 		if (answer?.ok) return;
 		await new Promise((resolve) => setTimeout(resolve, 100));
