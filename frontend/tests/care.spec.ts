@@ -389,35 +389,35 @@ for (const reducedMotion of ['reduce', 'no-preference'] as const) {
 	test.describe(`prefers-reduced-motion: ${reducedMotion}`, () => {
 		test.use({ contextOptions: { reducedMotion } });
 
-		test(reducedMotion === 'reduce' ? 'stills everything' : 'leaves things their motion', async ({
-			page,
-			account
-		}) => {
-			const moves = reducedMotion === 'no-preference';
-			await page.addInitScript(() => {
-				const counted = window as { transitions?: number };
-				counted.transitions = 0;
-				const start = document.startViewTransition.bind(document);
-				document.startViewTransition = (update) => {
-					counted.transitions = (counted.transitions ?? 0) + 1;
-					return start(update);
-				};
-			});
-			await signIn(page, account);
-			// No answer comes: the skeleton stays.
-			await page.route('/auth/sessions', () => {});
-			await page.getByRole('banner').getByRole('link', { name: 'Devices' }).click();
-			await expect(page.locator('main [aria-busy=true]')).toBeVisible();
-			const transitions = await page.evaluate(() => (window as { transitions?: number }).transitions);
-			if (moves) expect(transitions).toBeGreaterThan(0);
-			else expect(transitions).toBe(0);
-			const duration = await page
-				.locator('main [aria-busy=true] [class*=animate]')
-				.first()
-				.evaluate((element) => parseFloat(getComputedStyle(element).animationDuration));
-			if (moves) expect(duration).toBeGreaterThan(1);
-			else expect(duration).toBeLessThan(0.001);
-		});
+		test(
+			reducedMotion === 'reduce' ? 'stills everything' : 'leaves things their motion',
+			async ({ page, account }) => {
+				const moves = reducedMotion === 'no-preference';
+				await page.addInitScript(() => {
+					const counted = window as { transitions?: number };
+					counted.transitions = 0;
+					const start = document.startViewTransition.bind(document);
+					document.startViewTransition = (update) => {
+						counted.transitions = (counted.transitions ?? 0) + 1;
+						return start(update);
+					};
+				});
+				await signIn(page, account);
+				// No answer comes: the skeleton stays.
+				await page.route('/auth/sessions', () => {});
+				await page.getByRole('banner').getByRole('link', { name: 'Devices' }).click();
+				await expect(page.locator('main [aria-busy=true]')).toBeVisible();
+				const transitions = await page.evaluate(() => (window as { transitions?: number }).transitions);
+				if (moves) expect(transitions).toBeGreaterThan(0);
+				else expect(transitions).toBe(0);
+				const duration = await page
+					.locator('main [aria-busy=true] [class*=animate]')
+					.first()
+					.evaluate((element) => parseFloat(getComputedStyle(element).animationDuration));
+				if (moves) expect(duration).toBeGreaterThan(1);
+				else expect(duration).toBeLessThan(0.001);
+			}
+		);
 	});
 }
 
