@@ -40,12 +40,12 @@ test.describe('axe finds nothing, in both themes,', () => {
 		}
 	}
 
-	test('on the public pages', async ({ page }) => {
-		for (const path of [...open, '/de']) {
+	for (const path of [...open, '/de']) {
+		test(`on ${path}`, async ({ page }) => {
 			await arrive(page, path);
 			await expectNoViolation(page, path);
-		}
-	});
+		});
+	}
 
 	test('on forms with faults', async ({ page }) => {
 		await arrive(page, '/login');

@@ -34,7 +34,10 @@ test('a visitor registers, is signed in, edits the profile, and signs out', asyn
 
 	await page.getByRole('button', { name: 'Sign out' }).click();
 	await expect(page.getByRole('banner').getByRole('link', { name: 'Sign in' })).toBeVisible();
-	expect((await context.cookies()).map((cookie) => cookie.name)).not.toContain('__Host-refresh');
+	// The page does not wait for the service with this.
+	await expect
+		.poll(async () => (await context.cookies()).map((cookie) => cookie.name))
+		.not.toContain('__Host-refresh');
 	await page.goto('/account/profile');
 	await expect(page).toHaveURL('/login?next=%2Faccount%2Fprofile');
 });
