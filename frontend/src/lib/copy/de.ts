@@ -94,6 +94,8 @@ export default {
 		edit: 'Ändern',
 		editOne: (label: string) => `Ändern: ${label}`,
 		saved: (label: string) => `Gespeichert: ${label}`,
+		changedElsewhere: (value: string) =>
+			`Das wurde inzwischen anderswo geändert. Es lautet jetzt: ${value}. Noch einmal speichern ersetzt das.`,
 		since: 'Dabei seit'
 	},
 	sessions: {

@@ -70,6 +70,8 @@ export default {
 		edit: 'Edit',
 		editOne: (label: string) => `Edit: ${label}`,
 		saved: (label: string) => `Saved: ${label}`,
+		changedElsewhere: (value: string) =>
+			`This was changed elsewhere meanwhile. It is now: ${value}. Save again to replace that.`,
 		since: 'With us since'
 	},
 	sessions: {
