@@ -28,3 +28,8 @@ const accountPage = new RegExp(`^(/(${langs.slice(1).join('|')}))?/account/[a-z]
 export function isAccountPage(path: string): boolean {
 	return accountPage.test(path);
 }
+
+/** A page that opens a session. Links from one to the other replace it, so that Back never leads to one after signing in. */
+export function isEntryPage(path: string): boolean {
+	return /\/(login|register)$/.test(path);
+}
