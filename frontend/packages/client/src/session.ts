@@ -213,8 +213,8 @@ export class Session {
 		}
 		const askedAt = this.#environment.now();
 		await this.#ask();
-		// Where the wait took that long, this tab was held up, and so may be the one that would answer.
-		if (!this.#fresh() && this.#environment.now() - askedAt > 2 * ASK_MS) await this.#ask(10 * ASK_MS);
+		// Where the wait took longer, this tab was held up, and so may be the one that would answer.
+		if (!this.#fresh() && this.#environment.now() - askedAt > 1.2 * ASK_MS) await this.#ask(20 * ASK_MS);
 		const given = this.#fresh();
 		if (given) return given;
 		this.#demand(era);
