@@ -25,11 +25,11 @@ export function followSession(): () => void {
 		mark(status);
 		if (status === 'signed_out') {
 			session.user = null;
-			if (isAccountPage(location.pathname)) void goto(loginFrom(location.pathname), { replaceState: true });
+			if (isAccountPage(location.pathname)) void go(loginFrom(location.pathname));
 		} else if (status === 'signed_in' && was === 'signed_in') {
 			// Somebody else, in another tab: nothing of the one before may stay on the page.
 			session.user = null;
-			void refreshAll();
+			void refreshAll().catch(() => {});
 		}
 	});
 }
@@ -39,6 +39,11 @@ export async function signOut(): Promise<void> {
 	try {
 		await client.logout();
 	} finally {
-		await goto(href(''), { replaceState: true });
+		await go(href(''));
 	}
+}
+
+/** It rejects when another navigation takes its place, which is no failure of anything. */
+function go(path: string): Promise<void> {
+	return goto(path, { replaceState: true }).catch(() => {});
 }
