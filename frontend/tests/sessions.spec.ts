@@ -108,7 +108,7 @@ test.describe('refresh', () => {
 						if ([...addedNodes].some(isEditor)) (window as unknown as { sawEditor(): void }).sawEditor();
 				}).observe(document.body, { childList: true, subtree: true })
 			);
-			await page.getByLabel('Full name').fill('Ada Lovelace');
+			await page.getByRole('textbox', { name: 'Full name' }).fill('Ada Lovelace');
 			await page.getByRole('button', { name: 'Save' }).click();
 			await expect(page.getByText('Saved: Full name')).toBeVisible();
 			expect(calls).toEqual(['PATCH /auth/profile', 'POST /auth/refresh', 'PATCH /auth/profile']);

@@ -28,7 +28,7 @@ const signInButton = (page: Page) => page.getByRole('main').getByRole('button', 
 async function fillRegistration(page: Page, account: Account) {
 	await page.goto('/register');
 	await page.getByLabel('E-mail address').fill(account.email);
-	await page.getByLabel('Username').fill(account.username);
+	await page.getByRole('textbox', { name: 'Username' }).fill(account.username);
 	await page.getByLabel('Password', { exact: true }).fill(account.password);
 	await page.getByLabel('The same password again').fill(account.password);
 }
@@ -197,7 +197,7 @@ test.describe('without a network', () => {
 		await expect(page.getByText(account.email)).toBeVisible();
 		await context.setOffline(true);
 		await edit(page, 'About you', 'Written in a tunnel.');
-		const field = page.getByLabel('About you');
+		const field = page.getByRole('textbox', { name: 'About you' });
 		await expect(field).toHaveAccessibleDescription(/^You are offline\./);
 		await expect(field).toHaveValue('Written in a tunnel.');
 		await context.setOffline(false);
@@ -271,7 +271,7 @@ test.describe('a lost answer', () => {
 		const calls = apiCalls(context);
 		await registerButton(page).click();
 		await expect(page.getByRole('alert')).toHaveText('The service cannot be reached. Check the connection.');
-		await expect(page.getByLabel('Username')).toHaveValue(account.username);
+		await expect(page.getByRole('textbox', { name: 'Username' })).toHaveValue(account.username);
 		await registerButton(page).click();
 		await expect(page.getByText(account.email)).toBeVisible();
 		await expect(page).toHaveURL('/account/profile');
@@ -362,7 +362,7 @@ test.describe('changes at the same time', () => {
 		const elsewhere = await signInElsewhere(baseURL, account);
 		await fromElsewhere(baseURL, elsewhere, 'PATCH', '/auth/profile', { full_name: 'Augusta Ada King' });
 		await edit(page, 'Full name', 'Ada Lovelace');
-		const field = page.getByLabel('Full name');
+		const field = page.getByRole('textbox', { name: 'Full name' });
 		await expect(field).toHaveValue('Ada Lovelace');
 		await expect(field).toHaveAccessibleDescription(/^This was changed elsewhere meanwhile\./);
 		await expect(field).toBeFocused();
@@ -379,7 +379,7 @@ test.describe('faults that only the service finds', () => {
 
 	/** Marked, described, and found by who cannot see it. */
 	async function expectFault(page: Page, label: string, text: string | RegExp) {
-		const field = page.getByLabel(label, { exact: true });
+		const field = page.locator('input, textarea').and(page.getByLabel(label, { exact: true }));
 		await expect(field).toHaveAttribute('aria-invalid', 'true');
 		await expect(field).toHaveAccessibleDescription(text);
 		const ids = (await field.getAttribute('aria-describedby'))?.split(' ') ?? [];
@@ -391,7 +391,7 @@ test.describe('faults that only the service finds', () => {
 		await registerButton(page).click();
 		await expectFault(page, 'Password', 'Repetitions like "aaa" are easily guessed.');
 		await expect(page.getByLabel('Password', { exact: true })).toBeFocused();
-		await expect(page.getByLabel('Username')).not.toHaveAttribute('aria-invalid');
+		await expect(page.getByRole('textbox', { name: 'Username' })).not.toHaveAttribute('aria-invalid');
 		await expect(page.getByText('One field needs your attention.')).toBeAttached();
 		// Mended, the fault is gone.
 		await page.getByLabel('Password', { exact: true }).fill(password);
@@ -405,7 +405,7 @@ test.describe('faults that only the service finds', () => {
 		await registerButton(page).click();
 		await expectFault(page, 'Username', /^Letters and digits only/);
 		await expectFault(page, 'Password', 'This is too short.');
-		await expect(page.getByLabel('Username')).toBeFocused();
+		await expect(page.getByRole('textbox', { name: 'Username' })).toBeFocused();
 		await expect(page.getByText('2 fields need your attention.')).toBeAttached();
 	});
 
@@ -413,7 +413,7 @@ test.describe('faults that only the service finds', () => {
 		await fillRegistration(page, { ...someone(), username: account.username.toUpperCase() });
 		await registerButton(page).click();
 		await expectFault(page, 'Username', /^This username is taken\./);
-		await expect(page.getByLabel('Username')).toBeFocused();
+		await expect(page.getByRole('textbox', { name: 'Username' })).toBeFocused();
 	});
 
 	test('an address that is taken', async ({ page, account }) => {
@@ -428,7 +428,7 @@ test.describe('faults that only the service finds', () => {
 		await signIn(page, account);
 		await edit(page, 'Username', other.username);
 		await expectFault(page, 'Username', /^This username is taken\./);
-		await expect(page.getByLabel('Username')).toBeFocused();
+		await expect(page.getByRole('textbox', { name: 'Username' })).toBeFocused();
 	});
 
 	test('a birth date that is to come', async ({ page, account }) => {
