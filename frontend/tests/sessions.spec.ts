@@ -237,7 +237,7 @@ test.describe('a session that was ended from elsewhere', () => {
 		browser,
 		baseURL
 	}) => {
-		const otherContext = await browser.newContext({ baseURL });
+		const otherContext = await browser.newContext({ baseURL: baseURL ?? '' });
 		const other = await otherContext.newPage();
 		await signIn(other, account);
 		await expect(other.getByText(account.email)).toBeVisible();
