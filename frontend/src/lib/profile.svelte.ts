@@ -29,7 +29,7 @@ export class Profile {
 		try {
 			await sent;
 		} finally {
-			delete this.#ahead[field];
+			Reflect.deleteProperty(this.#ahead, field);
 			this.#show();
 		}
 	}
