@@ -23,14 +23,14 @@ test('mismatched passwords register nobody: no request is made', async ({ page, 
 	const calls = apiCalls(context);
 	await page.goto('/register');
 	await page.getByLabel('E-mail address').fill(`other-${account.email}`);
-	await page.getByLabel('Username').fill(`${account.username}other`);
+	await page.getByRole('textbox', { name: 'Username' }).fill(`${account.username}other`);
 	await page.getByLabel('Password', { exact: true }).fill(account.password);
 	const repeat = page.getByLabel('The same password again');
 	await repeat.fill(`${account.password}!`);
 	await page.getByRole('button', { name: 'Create account' }).click();
 	await expect(repeat).toHaveAccessibleDescription('The two passwords are not the same.');
 	await expect(repeat).toBeFocused();
-	await expect(page.getByLabel('Username')).toHaveValue(`${account.username}other`);
+	await expect(page.getByRole('textbox', { name: 'Username' })).toHaveValue(`${account.username}other`);
 	expect(calls).toEqual([]);
 });
 
@@ -124,7 +124,7 @@ test.describe('what the service refuses', () => {
 	}) => {
 		await signIn(page, account);
 		await edit(page, 'Username', 'two words');
-		const field = page.getByLabel('Username');
+		const field = page.getByRole('textbox', { name: 'Username' });
 		await expect(field).toHaveAccessibleDescription(/^Letters and digits only/);
 		await expect(field).toHaveValue('two words');
 		await expect(field).toBeFocused();
@@ -147,8 +147,8 @@ test.describe('what the service refuses', () => {
 		await expect(shown(page, 'Full name')).toHaveText('Ada Lovelace');
 		await expect(shown(page, 'Full name')).toHaveAttribute('aria-busy', 'true');
 		answer.open();
-		await expect(page.getByLabel('Full name')).toHaveValue('Ada Lovelace');
-		await expect(page.getByLabel('Full name')).toHaveAccessibleDescription(
+		await expect(page.getByRole('textbox', { name: 'Full name' })).toHaveValue('Ada Lovelace');
+		await expect(page.getByRole('textbox', { name: 'Full name' })).toHaveAccessibleDescription(
 			'Something went wrong on our side. Reference: test'
 		);
 		await page.getByRole('button', { name: 'Cancel' }).click();

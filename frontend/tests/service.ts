@@ -60,7 +60,8 @@ export async function signInElsewhere(
 /** Types into a field of the profile, and saves. */
 export async function edit(page: Page, label: string, text: string): Promise<void> {
 	await page.getByRole('button', { name: `Edit: ${label}` }).click();
-	await page.getByLabel(label).fill(text);
+	// Not by the label alone, which the button has as well.
+	await page.getByRole('textbox', { name: label }).fill(text);
 	await page.getByRole('button', { name: 'Save' }).click();
 }
 

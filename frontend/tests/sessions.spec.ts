@@ -5,6 +5,7 @@ import {
 	expect,
 	failing,
 	fromElsewhere,
+	gate,
 	newAccount,
 	password,
 	problem,
@@ -33,7 +34,7 @@ test.describe('refresh', () => {
 		context,
 		account
 	}) => {
-		test.setTimeout(60_000);
+		test.setTimeout(120_000);
 		await signIn(page, account);
 		await page.close();
 		const calls = apiCalls(context);
@@ -41,7 +42,9 @@ test.describe('refresh', () => {
 			calls.length = 0;
 			const tabs = await Promise.all([1, 2, 3, 4].map(() => context.newPage()));
 			await Promise.all(tabs.map((tab) => tab.goto('/account/profile')));
-			await Promise.all(tabs.map((tab) => expect(tab.getByText(account.email)).toBeVisible()));
+			await Promise.all(
+				tabs.map((tab) => expect(tab.getByText(account.email)).toBeVisible({ timeout: 20_000 }))
+			);
 			expect([...calls].sort(), `run ${run}`).toEqual([
 				...Array<string>(4).fill('GET /auth/profile'),
 				'POST /auth/refresh'
@@ -105,7 +108,7 @@ test.describe('refresh', () => {
 						if ([...addedNodes].some(isEditor)) (window as unknown as { sawEditor(): void }).sawEditor();
 				}).observe(document.body, { childList: true, subtree: true })
 			);
-			await page.getByLabel('Full name').fill('Ada Lovelace');
+			await page.getByRole('textbox', { name: 'Full name' }).fill('Ada Lovelace');
 			await page.getByRole('button', { name: 'Save' }).click();
 			await expect(page.getByText('Saved: Full name')).toBeVisible();
 			expect(calls).toEqual(['PATCH /auth/profile', 'POST /auth/refresh', 'PATCH /auth/profile']);
@@ -304,6 +307,17 @@ test('another account that signs in in another tab replaces the first everywhere
 	await devices.goto('/account/sessions');
 	await expect(devices.getByText('This device')).toBeVisible();
 	const isReloaded = [await mark(page), await mark(devices)];
+	// A change of the first that is on its way, and late.
+	const answer = gate();
+	await page.route('**/auth/profile', async (route) => {
+		if (route.request().method() !== 'PATCH') return route.fallback();
+		const taken = await route.fetch();
+		await answer.passed;
+		await route.fulfill({ response: taken });
+	});
+	const late = page.waitForResponse((response) => response.request().method() === 'PATCH');
+	await edit(page, 'Full name', 'Ada Lovelace');
+	await expect(shown(page, 'Full name')).toHaveText('Ada Lovelace');
 
 	await other.getByLabel('E-mail address or username').fill(second.email);
 	await other.getByLabel('Password', { exact: true }).fill(second.password);
@@ -311,6 +325,11 @@ test('another account that signs in in another tab replaces the first everywhere
 	await expect(other.getByText(second.email)).toBeVisible();
 	await expect(page.getByText(second.email)).toBeVisible();
 	await expect(page.getByText(account.email)).toBeHidden();
+	answer.open();
+	await (await late).finished();
+	await page.unrouteAll({ behavior: 'wait' });
+	await expect(shown(page, 'Full name')).toHaveText('Grace Hopper');
+	await expect(page.getByText('Ada Lovelace')).toBeHidden();
 	await expect(page.getByRole('banner').getByText('GH')).toBeVisible();
 	for (const was of isReloaded) expect(await was()).toBe(false);
 	await edit(page, 'About you', 'Invented the compiler.');
@@ -363,6 +382,7 @@ test.describe('pages that open a session', () => {
 		const seen = await watchForms(context);
 		await page.goto('/');
 		await page.getByRole('main').getByRole('link', { name: 'Create account' }).click();
+		await expect(page.getByRole('heading', { level: 1 })).toHaveText('Create an account');
 		await page.getByRole('main').getByRole('link', { name: 'Sign in' }).click();
 		await page.getByLabel('E-mail address or username').fill(account.email);
 		await page.getByLabel('Password', { exact: true }).fill(account.password);
@@ -370,7 +390,9 @@ test.describe('pages that open a session', () => {
 		await expect(page.getByText(account.email)).toBeVisible();
 		seen.length = 0;
 		await page.goBack();
-		await expect(page).toHaveURL('/account/profile');
+		await expect(page).toHaveURL('/');
+		await expect(page.getByRole('main').getByRole('link', { name: 'Profile' })).toBeVisible();
+		await page.goForward();
 		await expect(page.getByText(account.email)).toBeVisible();
 		expect(seen).toEqual([]);
 	});

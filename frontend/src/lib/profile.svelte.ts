@@ -6,27 +6,31 @@ export type EditableField = 'username' | 'full_name' | 'birth_date' | 'bio';
 /** The profile on the screen: ahead of the service while a change is on its way, and back where it was if that fails. */
 export class Profile {
 	user = $state.raw() as User;
+	/** As the service had it last. */
+	#known: User;
+	/** What is shown ahead of that: changes on their way. */
+	readonly #ahead: Partial<Pick<User, EditableField>> = {};
 	#version: string;
 	/** Changes go one after the other, each from the version that the one before it has made. */
 	#last: Promise<unknown> = Promise.resolve();
 
 	constructor({ user, version }: Versioned) {
-		this.user = user;
+		this.user = this.#known = user;
 		this.#version = version;
 	}
 
 	/** Shows the value at once. Throws what the service says against it; the old value is shown again by then. */
 	async save(field: EditableField, value: string | null): Promise<void> {
 		const before = this.user[field];
-		this.#show({ ...this.user, [field]: value });
+		Object.assign(this.#ahead, { [field]: value });
+		this.#show();
 		const sent = this.#last.then(() => this.#send(field, value, before));
 		this.#last = sent.catch(() => {});
 		try {
 			await sent;
-		} catch (error) {
-			// What was found meanwhile to be the value elsewhere stays.
-			if (this.user[field] === value) this.#show({ ...this.user, [field]: before });
-			throw error;
+		} finally {
+			Reflect.deleteProperty(this.#ahead, field);
+			this.#show();
 		}
 	}
 
@@ -47,11 +51,13 @@ export class Profile {
 
 	#take({ user, version }: Versioned) {
 		this.#version = version;
-		this.#show(user);
+		this.#known = user;
+		this.#show();
 	}
 
-	#show(user: User) {
-		this.user = user;
-		session.user = user;
+	#show() {
+		this.user = { ...this.#known, ...this.#ahead };
+		// An answer may come when nobody, or somebody else, is signed in.
+		if (session.user?.id === this.user.id) session.user = this.user;
 	}
 }

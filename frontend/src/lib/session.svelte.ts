@@ -1,4 +1,4 @@
-import { goto, refreshAll } from '$app/navigation';
+import { goto } from '$app/navigation';
 import { createClient, type Status, type User } from '@vestibule/client';
 import { destination, href, isAccountPage, isSignInPage, loginFrom } from './paths.ts';
 
@@ -25,20 +25,22 @@ export async function act(run: () => Promise<void>): Promise<void> {
 	}
 }
 
-/** Forgets the session here at once, whatever the network does. */
+/** Leaves at once, whatever the network does; rejects later if the service could not be told. */
 export function signOut(): Promise<void> {
 	return act(async () => {
-		try {
-			await client.logout();
-		} finally {
-			await go(href(''));
-		}
+		const told = client.logout();
+		told.catch(() => {});
+		await go(href(''));
+		await told;
 	});
 }
 
-/** Back leads to where the visitor came from, not to a page that is not for them any more. */
-export async function go(address: string): Promise<void> {
-	await goto(address, { replaceState: true });
+/**
+ * Back leads to where the visitor came from, not to a page that is not for them any more. A navigation that another one
+ * has overtaken is no fault.
+ */
+export function go(address: string): Promise<void> {
+	return goto(address, { replaceState: true }).catch(() => {});
 }
 
 /** Follows the client: what another tab did, too. Returns the end of it. */
@@ -51,18 +53,13 @@ export function followSession(): () => void {
 		session.status = status;
 		mark();
 		if (status === 'signed_out') session.user = null;
-		// Somebody else: nothing of the one before may stay on the page.
-		const isAnother = status === 'signed_in' && before === 'signed_in';
-		if (isAnother) session.user = null;
-		if (acting > 0) return undefined;
+		if (acting > 0) return;
 		const path = location.pathname;
-		if (status === 'signed_out') return isAccountPage(path) ? go(loginFrom(path)) : undefined;
-		if (isAnother) return refreshAll();
-		return status === 'signed_in' && isSignInPage(path) ? go(destination(location.search)) : undefined;
+		if (status === 'signed_out' && isAccountPage(path)) void go(loginFrom(path));
+		// Somebody else, in another tab: nothing of the one before may stay, what was typed into a form included.
+		if (status === 'signed_in' && before === 'signed_in') location.reload();
+		if (status === 'signed_in' && isSignInPage(path)) void go(destination(location.search));
 	};
 	mark();
-	return client.subscribe((status) => {
-		// A navigation that another one has overtaken is no fault.
-		follow(status, session.status)?.catch(() => {});
-	});
+	return client.subscribe((status) => follow(status, session.status));
 }

@@ -33,7 +33,7 @@ export default {
 		password: 'Passwort',
 		logout: 'Abmelden',
 		logoutFailed:
-			'Sie sind hier abgemeldet, aber der Dienst war nicht zu erreichen. Die Sitzung endet von selbst.',
+			'Der Dienst war nicht zu erreichen. Bitte an einem geteilten Rechner noch einmal an- und abmelden: Bis dahin könnte jemand diese Sitzung fortsetzen.',
 		theme: 'Farben',
 		light: 'Hell',
 		dark: 'Dunkel',
@@ -94,6 +94,8 @@ export default {
 		edit: 'Ändern',
 		editOne: (label: string) => `Ändern: ${label}`,
 		saved: (label: string) => `Gespeichert: ${label}`,
+		changedElsewhere: (value: string) =>
+			`Das wurde inzwischen anderswo geändert. Es lautet jetzt: ${value}. Noch einmal speichern ersetzt das.`,
 		since: 'Dabei seit'
 	},
 	sessions: {

@@ -11,7 +11,8 @@ export default {
 		sessions: 'Devices',
 		password: 'Password',
 		logout: 'Sign out',
-		logoutFailed: 'You are signed out here, but the service could not be told. The session ends by itself.',
+		logoutFailed:
+			'The service could not be told. On a shared computer, sign in and out once more: until then somebody could go on with this session.',
 		theme: 'Theme',
 		light: 'Light',
 		dark: 'Dark',
@@ -70,6 +71,8 @@ export default {
 		edit: 'Edit',
 		editOne: (label: string) => `Edit: ${label}`,
 		saved: (label: string) => `Saved: ${label}`,
+		changedElsewhere: (value: string) =>
+			`This was changed elsewhere meanwhile. It is now: ${value}. Save again to replace that.`,
 		since: 'With us since'
 	},
 	sessions: {
