@@ -8,10 +8,6 @@ const api = 'http://127.0.0.1:3000';
 /** The page's origin is Vite's here; the API knows its own alone. */
 const proxy: ProxyOptions = { target: api, headers: { origin: api } };
 
-/** What every page needs, with all that it needs in turn, is one file: 4 KiB less than as a dozen, gzipped. */
-const shared =
-	/runtime\/client\/client\.js$|routes\/\+layout\.(svelte|ts)|lib\/form\.svelte\.ts|ui\/(Button|FormFailure|PasswordField)\.svelte/;
-
 export default defineConfig({
 	plugins: [
 		tailwindcss(),
@@ -24,13 +20,6 @@ export default defineConfig({
 			prerender: { handleUnseenRoutes: 'fail' }
 		})
 	],
-	environments: {
-		client: {
-			build: {
-				rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'shared', test: shared }] } } }
-			}
-		}
-	},
 	server: {
 		host: '127.0.0.1',
 		port: 5173,
