@@ -1,6 +1,6 @@
 import { goto } from '$app/navigation';
 import { createClient, type Status, type User } from '@vestibule/client';
-import { destination, href, isAccountPage, isSignInPage, loginFrom } from './paths.ts';
+import { href, isAccountPage, loginFrom } from './paths.ts';
 
 /** The one client of this tab. It makes no request by itself. */
 export const client = createClient();
@@ -58,7 +58,6 @@ export function followSession(): () => void {
 		if (status === 'signed_out' && isAccountPage(path)) void go(loginFrom(path));
 		// Somebody else, in another tab: nothing of the one before may stay, what was typed into a form included.
 		if (status === 'signed_in' && before === 'signed_in') location.reload();
-		if (status === 'signed_in' && isSignInPage(path)) void go(destination(location.search));
 	};
 	mark();
 	return client.subscribe((status) => follow(status, session.status));
