@@ -25,7 +25,6 @@ export default {
 	nav: {
 		main: 'Hauptmenü',
 		account: 'Konto',
-		home: 'Startseite',
 		login: 'Anmelden',
 		register: 'Konto anlegen',
 		profile: 'Profil',

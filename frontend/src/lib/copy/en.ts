@@ -4,7 +4,6 @@ export default {
 	nav: {
 		main: 'Main',
 		account: 'Account',
-		home: 'Home',
 		login: 'Sign in',
 		register: 'Create account',
 		profile: 'Profile',
