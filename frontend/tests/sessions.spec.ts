@@ -267,6 +267,23 @@ test.describe('a session that was ended from elsewhere', () => {
 	});
 });
 
+test('a session that is over before the page has come alive leads to sign-in', async ({
+	page,
+	context,
+	baseURL
+}) => {
+	await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL ?? '', sameSite: 'Strict' }]);
+	// The answer is there at once: no lock, no other tab and no network are waited for.
+	await page.addInitScript(() => {
+		Object.defineProperty(navigator, 'locks', { value: undefined });
+		Object.defineProperty(window, 'BroadcastChannel', { value: undefined });
+		const body = JSON.stringify({ status: 401, code: 'invalid_refresh_token' });
+		window.fetch = () => Promise.resolve(new Response(body, { status: 401 }));
+	});
+	await page.goto('/account/sessions');
+	await expect(page).toHaveURL('/login?next=%2Faccount%2Fsessions');
+});
+
 test('another account that signs in in another tab replaces the first everywhere', async ({
 	page,
 	context,

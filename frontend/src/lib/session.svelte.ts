@@ -45,13 +45,11 @@ export function go(address: string): Promise<void> {
 
 /** Follows the client: what another tab did, too. Returns the end of it. */
 export function followSession(): () => void {
-	// What the early script of app.html found, from now on as the client knows it.
-	const mark = () => {
-		document.documentElement.dataset.session = client.status === 'signed_out' ? 'none' : 'maybe';
-	};
-	const follow = (status: Status, before: Status) => {
+	const follow = (status: Status) => {
+		const before = session.status;
 		session.status = status;
-		mark();
+		// What the early script of app.html found, from now on as the client knows it.
+		document.documentElement.dataset.session = status === 'signed_out' ? 'none' : 'maybe';
 		if (status === 'signed_out') session.user = null;
 		if (acting > 0) return;
 		const path = location.pathname;
@@ -59,6 +57,7 @@ export function followSession(): () => void {
 		// Somebody else, in another tab: nothing of the one before may stay, what was typed into a form included.
 		if (status === 'signed_in' && before === 'signed_in') location.reload();
 	};
-	mark();
-	return client.subscribe((status) => follow(status, session.status));
+	// The page's data are asked for before it comes alive, and the answer may be here already.
+	if (client.status !== session.status) follow(client.status);
+	return client.subscribe(follow);
 }
