@@ -308,6 +308,36 @@ async fn the_viewer_s_address_counts_where_the_distribution_proves_itself_and_no
 }
 
 #[tokio::test]
+async fn who_goes_around_the_distribution_is_refused_before_anything_is_done_for_them() {
+    let keys = auth::KeySet::from_json(&auth_testing::with_origin_proof("proof")).unwrap();
+    let mut app = TestApp::with_keys(keys, router).await;
+    app.seed_user("ada").await;
+    std::sync::Arc::make_mut(&mut app.app.config).requires_origin_proof = true;
+    let app = app.mount(router(&app));
+    let sign_in = async |proof: &[(&str, &str)]| {
+        let body = json!({ "email": "ada@example.com", "password": PASSWORD }).to_string();
+        app.request("POST", "/auth/login", &[proof, &[JSON]].concat(), body).await
+    };
+    app.wire.take_calls();
+    let answer = sign_in(&[]).await;
+    assert_eq!((answer.status, &answer.body["code"]), (403, &"forbidden".into()));
+    assert_eq!(app.wire.take_calls().len(), 0);
+
+    // As often as the SDK tries.
+    for _ in 0..4 {
+        app.wire.fail_next("GetItem", auth_testing::Fault::ServerError);
+    }
+    assert_eq!(sign_in(&[("x-origin-proof", "proof")]).await.status, 503, "nobody knows the proof yet");
+    assert_eq!(sign_in(&[("x-origin-proof", "proof")]).await.status, 200);
+
+    app.wire.take_calls();
+    for proof in ["", "Proof", "proof ", "another"] {
+        assert_eq!(sign_in(&[("x-origin-proof", proof)]).await.status, 403, "{proof}");
+    }
+    assert_eq!(app.wire.take_calls().len(), 0);
+}
+
+#[tokio::test]
 async fn a_guesser_does_not_see_that_the_owner_was_there() {
     let app = app().await;
     let guesser = app.from("198.51.100.1");

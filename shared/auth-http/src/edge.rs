@@ -47,7 +47,10 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(app.clone());
 
-    let mut response = contained(next.run(request)).await;
+    let mut response = match admit(request.headers(), &app).await {
+        Ok(()) => contained(next.run(request)).await,
+        Err(problem) => problem.into_response(),
+    };
     let problem = response.extensions_mut().remove::<Problem>();
     let (code, cause) = problem.as_ref().map_or((None, None), |problem| (Some(problem.code), problem.cause.clone()));
     if let Some(problem) = problem {
@@ -72,6 +75,17 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
         duration_ms: (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
     });
     response
+}
+
+/// Refuses who goes around the distribution, and with it around its firewall, before anything is done for them. No read but
+/// where the key set, which has the proof's digest, was never read.
+async fn admit(headers: &HeaderMap, app: &App) -> Result<(), Problem> {
+    if !app.config.requires_origin_proof {
+        return Ok(());
+    }
+    let proof = headers.get(ORIGIN_PROOF).ok_or_else(Problem::direct_access)?;
+    app.published().await?;
+    if app.is_origin_proof(proof.as_bytes()) { Ok(()) } else { Err(Problem::direct_access()) }
 }
 
 /// Makes of a panic what it is to the client, a fault of ours. Local runs and tests alone come this far: on Lambda a

@@ -63,6 +63,11 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
+    /// Somebody calls the API's own address, where it is to be reached through the distribution.
+    pub(crate) fn direct_access() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This API is not reached by this address.")
+    }
+
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

@@ -32,6 +32,8 @@ pub struct Config {
     pub breached_passwords_url: Option<String>,
     /// Where audit records are put, by name or ARN; the function that forwards them has it.
     pub audit_event_bus: Option<String>,
+    /// Whether a request has to prove that it came through the distribution.
+    pub requires_origin_proof: bool,
     /// The name of the refresh cookie: `__Host-refresh`, except on a loopback server for browsers that refuse it there.
     pub refresh_cookie: String,
     /// The name of the device cookie, `__Host-device`, with the same exception.
@@ -145,6 +147,7 @@ impl Config {
             registrations_per_hour: DEFAULT_REGISTRATIONS,
             breached_passwords_url: None,
             audit_event_bus: None,
+            requires_origin_proof: false,
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
@@ -226,6 +229,7 @@ impl Config {
             registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
             breached_passwords_url: reader.base_url("BREACHED_PASSWORDS_URL"),
             audit_event_bus: reader.text("AUDIT_EVENT_BUS"),
+            requires_origin_proof: reader.flag("REQUIRE_ORIGIN_PROOF"),
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
             aws: Aws {
@@ -272,6 +276,17 @@ impl Reader<'_> {
         }
         self.faults.push(format!("{name} is not an https URL (http for loopback) without query, fragment or user"));
         None
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        match self.text(name).as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                self.faults.push(format!("{name} is neither true nor false"));
+                false
+            }
+        }
     }
 
     fn required(&mut self, name: &str) -> String {
@@ -372,6 +387,16 @@ mod tests {
             let text = url(bad).unwrap_err().to_string();
             assert!(text.starts_with("BREACHED_PASSWORDS_URL is not") && !text.contains(bad), "{bad}: {text}");
         }
+    }
+
+    #[test]
+    fn a_flag_that_is_misspelt_is_a_fault_and_not_off() {
+        let flag = |text| {
+            let variables = [("TABLE_NAME", "t"), ("AWS_REGION", "r"), ("REQUIRE_ORIGIN_PROOF", text)];
+            read(&variables).map(|config| config.requires_origin_proof).map_err(|error| error.to_string())
+        };
+        assert_eq!((flag("true"), flag("false"), flag("")), (Ok(true), Ok(false), Ok(false)));
+        assert_eq!(flag("yes"), Err("REQUIRE_ORIGIN_PROOF is neither true nor false".to_owned()));
     }
 
     #[test]
