@@ -19,10 +19,12 @@ sam validate --lint
 cfn-lint template.yaml
 
 "$python" - template.yaml >"$translated" <<'PYTHON'
-import json, sys
+import json, logging, sys
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+# It reports, for each function, that a feature of AWS's own deployments can't be looked up here.
+logging.disable(logging.WARNING)
 template = yaml_parse(open(sys.argv[1], encoding="utf-8").read())
 for resource in template["Resources"].values():
     if resource["Type"] == "AWS::Serverless::Function":
