@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
 	test: {
-		include: ['src/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+		include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
 		environment: 'node'
 	}
 });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Four linters and the policy check: each of them is blind to something that another one sees.
+# Four linters and our own check, with its test: each of them is blind to something that another one sees.
 # Without the tools it says so and succeeds, so that `make lint` needs nothing but Rust; STRICT=1 makes that a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -38,4 +38,5 @@ print(json.dumps(transform(template, {}, NoManagedPolicies()), indent=1))
 PYTHON
 # W7001: a mapping that the transform has used up counts as unused.
 cfn-lint -i W7001 -- "$translated"
-"$python" tools/check_policies.py "$translated"
+"$python" tools/check_template.py "$translated" docs/RUNBOOK.md
+"$python" tools/check_template_test.py "$translated" docs/RUNBOOK.md

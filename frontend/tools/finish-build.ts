@@ -1,11 +1,13 @@
 /**
  * After `vite build`: moves every inline script of the pages into a file of its own, named by its hash, so that one
- * constant `script-src 'self'` admits all pages and nothing else; then compresses what a CDN would.
+ * constant `script-src 'self'` admits all pages and nothing else; then compresses what a CDN would. Fails where the
+ * distribution would not serve a page, or its policy not what is in it.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { extname, join, relative } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { cdnFile } from './cdn.ts';
 
 const build = new URL('../build/', import.meta.url).pathname;
 const immutable = '_app/immutable';
@@ -17,6 +19,10 @@ const files = (await readdir(build, { recursive: true, withFileTypes: true }))
 await mkdir(join(build, immutable), { recursive: true });
 const moved = new Set<string>();
 for (const file of files.filter((file) => file.endsWith('.html'))) {
+	// A page that the distribution doesn't know would be there locally alone.
+	const path = '/' + relative(build, file).replace(/(^|\/)index\.html$|\.html$/, '');
+	if (path !== '/404' && cdnFile(path) !== '/' + relative(build, file))
+		throw new Error(`${path}: PageAddresses in template.yaml makes ${cdnFile(path)} of it`);
 	let html = await readFile(file, 'utf8');
 	const inline = [...html.matchAll(/<script([^>]*)>([\s\S]*?)<\/script>/g)].filter(
 		([, attributes]) => !/\ssrc=/.test(attributes ?? '')

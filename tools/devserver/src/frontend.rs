@@ -159,7 +159,13 @@ fn target(uri: &Uri) -> Option<Target> {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         return Some(Target::Elsewhere(format!("/{trimmed}{query}")));
     }
-    let extension = if names.last()?.contains('.') { "" } else { ".html" };
+    let extension = match names.last()?.rsplit_once('.') {
+        // Pages have one address, the answer to all others none, and compressed copies neither.
+        None if path == "/404" => return None,
+        None => ".html",
+        Some((_, "html" | "br" | "gz")) => return None,
+        Some(_) => "",
+    };
     Some(Target::File(names.join("/") + extension))
 }
 
