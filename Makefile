@@ -32,8 +32,9 @@ admin: ## the operators' command line: make admin ARGS="--local users list"
 build: ## every function as it is deployed
 	sam build
 
-deploy: build ## make deploy ENV=dev
+deploy: build ## make deploy ENV=dev: the stack, then the front end
 	sam deploy --config-env $(ENV)
+	tools/deploy-frontend.sh vestibule-$(ENV)
 
 aws-tools: ## SAM, cargo-lambda and cfn-lint, pinned, under .local/
 	tools/aws-tools.sh
