@@ -32,6 +32,11 @@ impl TestApp {
         self.wire.direct("PutItem", json!({ "Item": attributes(&item) })).await;
     }
 
+    /// Writes an item, given as DynamoDB's JSON, over whatever was there.
+    pub async fn put_raw(&self, item: &Value) {
+        self.wire.direct("PutItem", json!({ "Item": item })).await;
+    }
+
     /// Sets one attribute of an item, which must exist; `Null` removes the attribute.
     pub async fn update(&self, pk: &str, sk: &str, attribute: &str, value: impl Into<Value>) {
         let mut request = json!({
