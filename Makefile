@@ -10,12 +10,13 @@ test: ## all tests; those of the front end where npm is installed
 	tools/frontend.sh test
 	tools/frontend.sh browser
 
-lint: ## format, lints, docs; the template and the front end where their tools are installed
+lint: ## format, lints, docs; the template, the workflows and the front end where their tools are installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	tools/check-lean.sh
 	tools/lint-template.sh
+	tools/lint-workflows.sh
 	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
@@ -36,7 +37,7 @@ deploy: build ## make deploy ENV=dev: the stack, then the front end
 	sam deploy --config-env $(ENV)
 	tools/deploy-frontend.sh vestibule-$(ENV)
 
-aws-tools: ## SAM, cargo-lambda and cfn-lint, pinned, under .local/
+aws-tools: ## SAM, cargo-lambda and the linters of template and workflows, pinned, under .local/
 	tools/aws-tools.sh
 
 lambda-watch: ## the functions under cargo-lambda's runtime emulator

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it: the pinned tools first on PATH, and no call to AWS, which SAM would otherwise wait for.
 PATH="$(realpath -m "${VESTIBULE_AWS_TOOLS:-.local/aws-tools}")/bin:$PATH"
 export PATH SAM_CLI_TELEMETRY=0

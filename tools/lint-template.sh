@@ -16,7 +16,7 @@ trap 'rm -f "$translated"' EXIT
 
 sam validate
 sam validate --lint
-cfn-lint template.yaml
+cfn-lint template.yaml tools/pipeline-roles.yaml
 
 "$python" - template.yaml >"$translated" <<'PYTHON'
 import json, logging, sys
