@@ -8,7 +8,7 @@
 //! 5. A session whose epoch is not its user's is void: delete it and refuse.
 //! 6. Answer the tokens by the way they came.
 
-use auth::{App, Caller, Error, Event, Presentation, RefreshToken, Rotation, Session, Signer, Timestamp};
+use auth::{App, Caller, Error, Event, Presentation, RefreshToken, Rotation, Session, Signer, Tally, Timestamp};
 use auth_http::{Answer, Json, PresentedToken, Transport, tokens_answer};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -95,6 +95,7 @@ async fn judged<'a>(
         Presentation::Reuse => {
             app.store.session_delete(session.user_id, session.id).await?;
             app.log.write(&Event { actor: None, ..event("reuse_detected") }.alarming());
+            Tally::reuse();
             Err(DEAD)
         }
         Presentation::ForeignLineage => {

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Instant;
 
-use auth::{App, Error, Network};
+use auth::{App, Error, Network, Tally};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
@@ -20,6 +20,7 @@ use lambda_http::request::RequestContext;
 use serde::Serialize;
 
 use crate::Problem;
+use crate::metrics::RequestMetrics;
 use crate::problem::RequestFacts;
 
 /// Puts around `router` what every answer has in common: 404 and 405 as problem documents, a request id, the headers
@@ -47,8 +48,9 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(app.clone());
 
+    let tally = Tally::default();
     let mut response = match admit(request.headers(), &app).await {
-        Ok(()) => contained(next.run(request)).await,
+        Ok(()) => tally.over(contained(next.run(request))).await,
         Err(problem) => problem.into_response(),
     };
     let problem = response.extensions_mut().remove::<Problem>();
@@ -63,16 +65,21 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     }
 
     let status = response.status();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let duration_ms = (start.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    let at = app.clock.now().millis();
     app.log.write(&Line {
         level: if status.is_server_error() { "error" } else { "info" },
         message: "request",
         request_id: &facts.id,
         method,
-        route: route.as_ref().map_or("unmatched", MatchedPath::as_str),
+        route,
         status: status.as_u16(),
         code,
         error: cause,
-        duration_ms: (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+        duration_ms,
+        metrics: (app.config.metrics_stack.as_deref())
+            .map(|stack| RequestMetrics::new(stack, at, route, code, duration_ms, &tally)),
     });
     response
 }
@@ -178,6 +185,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Cow<'static, str>>,
     duration_ms: f64,
+    #[serde(flatten)]
+    metrics: Option<RequestMetrics<'a>>,
 }
 
 #[cfg(test)]

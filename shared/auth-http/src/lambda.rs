@@ -14,6 +14,7 @@ use serde::Serialize;
 use tower::{Service, ServiceExt};
 
 use crate::edge;
+use crate::metrics::InvocationMetrics;
 
 /// What a function answers to API Gateway. `lambda_http` does not export its name.
 pub type LambdaResponse = <Adapter<'static, Response, Router> as Service<LambdaEvent<LambdaRequest>>>::Response;
@@ -58,11 +59,16 @@ where
     HFut: Future<Output = Result<serde_json::Value, Error>>,
 {
     start(build, async |app, handler| {
-        let (log, handler) = (&app.log, &handler);
+        let (app, log, handler) = (&app, &app.log, &handler);
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<serde_json::Value>| {
             let started = Instant::now();
             let answer = handler(event.payload).await;
-            log.write(&Invocation::new(&event.context.request_id, started, answer.as_ref().err()));
+            let function = &event.context.env_config.function_name;
+            log.write(&Invocation {
+                metrics: (app.config.metrics_stack.as_deref())
+                    .map(|stack| InvocationMetrics::new(stack, app.clock.now().millis(), function, answer.is_ok())),
+                ..Invocation::new(&event.context.request_id, started, answer.as_ref().err())
+            });
             // Reported to whoever invoked; like the log line it names operations and codes, and no data.
             answer.map_err(|error| Diagnostic { error_type: "Error".to_owned(), error_message: error.to_string() })
         }))
@@ -106,6 +112,8 @@ struct Invocation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     duration_ms: u128,
+    #[serde(flatten)]
+    metrics: Option<InvocationMetrics<'a>>,
 }
 
 impl<'a> Invocation<'a> {
@@ -116,6 +124,7 @@ impl<'a> Invocation<'a> {
             request_id,
             error: error.map(Error::to_string),
             duration_ms: started.elapsed().as_millis(),
+            metrics: None,
         }
     }
 }

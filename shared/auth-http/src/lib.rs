@@ -13,6 +13,7 @@ mod device;
 mod edge;
 mod json;
 mod lambda;
+mod metrics;
 mod origin;
 mod problem;
 mod signed_in;

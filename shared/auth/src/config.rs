@@ -32,6 +32,8 @@ pub struct Config {
     pub breached_passwords_url: Option<String>,
     /// Where audit records are put, by name or ARN; the function that forwards them has it.
     pub audit_event_bus: Option<String>,
+    /// The stack's name among the metrics in the log; `None` is no metrics.
+    pub metrics_stack: Option<String>,
     /// Whether a request has to prove that it came through the distribution.
     pub requires_origin_proof: bool,
     /// The name of the refresh cookie: `__Host-refresh`, except on a loopback server for browsers that refuse it there.
@@ -147,6 +149,7 @@ impl Config {
             registrations_per_hour: DEFAULT_REGISTRATIONS,
             breached_passwords_url: None,
             audit_event_bus: None,
+            metrics_stack: None,
             requires_origin_proof: false,
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
@@ -229,6 +232,7 @@ impl Config {
             registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
             breached_passwords_url: reader.base_url("BREACHED_PASSWORDS_URL"),
             audit_event_bus: reader.text("AUDIT_EVENT_BUS"),
+            metrics_stack: reader.text("METRICS_STACK"),
             requires_origin_proof: reader.flag("REQUIRE_ORIGIN_PROOF"),
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),

@@ -34,6 +34,7 @@ mod session;
 mod store;
 #[cfg(feature = "strength")]
 mod strength;
+mod tally;
 mod throttle;
 mod user;
 mod username;
@@ -63,6 +64,7 @@ pub use refresh_token::{MacKey, RefreshToken};
 pub use secret::{KeySetSecret, Versions};
 pub use session::{Presentation, Session, SessionId};
 pub use store::{Account, Ended, Rotation, Store, UserPage};
+pub use tally::Tally;
 pub use throttle::{Bucket, Failures, Identifier, Pass, Throttle};
 pub use user::{Change, ProfileChange, Role, Status, User, UserId};
 pub use username::Username;

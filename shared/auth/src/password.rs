@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -8,7 +9,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::{Error, Invalid, PasswordPolicy, Random, Result};
+use crate::{Error, Invalid, PasswordPolicy, Random, Result, Tally};
 
 /// A password, in NFC (NIST SP 800-63B-4 §3.1.1.2). Its text leaves this file only as a hash.
 #[derive(Clone)]
@@ -184,10 +185,11 @@ impl Hasher {
 
     async fn run(&self, password: Password, params: Params, salt: Vec<u8>) -> Result<Zeroizing<Vec<u8>>> {
         const FAILED: Error = Error::Internal("argon2 failed");
+        let started = Instant::now();
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| FAILED)?;
         self.count.fetch_add(1, Ordering::Relaxed);
         let memory = self.memory.clone();
-        tokio::task::spawn_blocking(move || {
+        let output = tokio::task::spawn_blocking(move || {
             let mut blocks = memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
             if blocks.len() < params.block_count() {
                 blocks.resize(params.block_count(), Block::default());
@@ -202,9 +204,10 @@ impl Hasher {
             memory.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
             drop(turn);
             result.map(|()| output).map_err(|_| FAILED)
-        })
-        .await
-        .map_err(|_| FAILED)?
+        });
+        let output = output.await.map_err(|_| FAILED)?;
+        Tally::hash(started.elapsed());
+        output
     }
 }
 

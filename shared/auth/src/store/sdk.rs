@@ -8,15 +8,22 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector, tls};
-use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{BeforeTransmitInterceptorContextRef, InterceptorContext};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use crate::Tally;
 use crate::config::Aws;
 
 pub fn dynamodb(aws: &Aws) -> aws_sdk_dynamodb::Config {
-    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared(aws)).retry_classifier(Conflicts);
+    let mut config =
+        aws_sdk_dynamodb::config::Builder::from(&shared(aws)).retry_classifier(Conflicts).interceptor(Retries);
     config.set_endpoint_url(aws.dynamodb_endpoint.clone());
     config.build()
 }
@@ -108,6 +115,29 @@ fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(Duration::from_millis(900))
         .operation_timeout(Duration::from_millis(2200))
         .build()
+}
+
+/// Counts every try but the first.
+#[derive(Debug)]
+struct Retries;
+
+#[dyn_dispatch_hint]
+impl Intercept for Retries {
+    fn name(&self) -> &'static str {
+        "retries"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if config.load::<RequestAttempts>().is_some_and(|tries| tries.attempts() > 1) {
+            Tally::retry();
+        }
+        Ok(())
+    }
 }
 
 /// A conflict with another transaction is over in milliseconds: worth a retry, which the SDK does not do by itself.
