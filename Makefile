@@ -1,5 +1,5 @@
 # Two commands do everything: `make run` and `make test`. The rest is for CI and for AWS.
-.PHONY: run test lint bench admin build deploy aws-tools lambda-watch sam-local dev-frontend
+.PHONY: run test lint bench admin build deploy aws-tools lambda-watch lambda-watch-test sam-local-test dev-frontend
 
 run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA, VESTIBULE_FRONTEND)
 	@fault=$$(tools/frontend.sh update) && export VESTIBULE_FRONTEND_FAULT="$$fault" && \
@@ -43,8 +43,11 @@ aws-tools: ## SAM, cargo-lambda and the linters of template and workflows, pinne
 lambda-watch: ## the functions under cargo-lambda's runtime emulator
 	tools/lambda-watch.sh
 
-sam-local: ## every function once, under SAM's emulator (needs Docker)
-	tools/sam-local.sh
+lambda-watch-test: ## the journey of a user through that emulator
+	tools/lambda-watch-test.sh
+
+sam-local-test: ## the journey, and every event of events/, under SAM's emulator (needs Docker)
+	tools/sam-local-test.sh
 
 dev-frontend: ## the front end with every edit at once, on http://127.0.0.1:5173, beside make run
 	@tools/frontend.sh dev

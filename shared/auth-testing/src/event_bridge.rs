@@ -43,8 +43,12 @@ impl EventBridge {
     pub const BUS: &str = "arn:aws:events:us-east-1:000000000000:event-bus/audit";
 
     pub async fn open() -> Self {
+        Self::serve(TcpListener::bind("127.0.0.1:0").await.expect("a port"))
+    }
+
+    /// The same, where somebody else has chosen the address.
+    pub fn serve(listener: TcpListener) -> Self {
         let state = Arc::<Mutex<Buses>>::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(answer).with_state(state.clone());
         // Ends with the test's runtime.

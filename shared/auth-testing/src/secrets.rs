@@ -51,13 +51,17 @@ impl SecretsManager {
 
     /// With the value that the template has generated.
     pub async fn open(value: &str) -> Self {
+        Self::serve(TcpListener::bind("127.0.0.1:0").await.expect("a port"), value)
+    }
+
+    /// The same, where somebody else has chosen the address.
+    pub fn serve(listener: TcpListener, value: &str) -> Self {
         let first = Version {
             id: "00000000-0000-4000-8000-000000000001".to_owned(),
             value: Some(value.to_owned()),
             stages: BTreeSet::from(["AWSCURRENT".to_owned()]),
         };
         let state = Arc::new(Mutex::new(Secret { versions: vec![first], ..Secret::default() }));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let stopped = Arc::new(Notify::new());
         let router = Router::new().fallback(answer).with_state((state.clone(), stopped.clone()));
