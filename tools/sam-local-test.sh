@@ -18,7 +18,7 @@ docker info >/dev/null 2>&1 || fail "no Docker engine answers" \
 bridge=$(docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}')
 source tools/local-engine.sh
 
-# event → function, and what the answer has to have. Those above use what those before them have brought.
+# event → function, and what the answer has to have. Each may use what those before it have brought.
 events='
 register              RegisterFunction       "statusCode": *201
 register-invalid      RegisterFunction       "statusCode": *422
@@ -32,6 +32,8 @@ sessions-revoke       SessionsFunction       "statusCode": *204
 login                 LoginFunction          "statusCode": *200
 refresh               RefreshFunction        "statusCode": *200
 refresh-cookie        RefreshFunction        "statusCode": *200
+sessions-revoke-all   SessionsFunction       "statusCode": *204
+login                 LoginFunction          "statusCode": *200
 password-change       PasswordFunction       "statusCode": *200
 logout                LogoutFunction         "statusCode": *204
 discovery             DiscoveryFunction      "statusCode": *200

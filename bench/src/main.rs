@@ -1,10 +1,11 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `bench login-cpu`, `bench load` and `bench frontend` print their figures; `bench all` also rewrites RESULTS.md. The
+//! `bench start`, `bench login-cpu`, `bench load`, `bench burst` and `bench frontend` print their figures; `bench all` also rewrites RESULTS.md. The
 //! binaries must be built already, the functions one package at a time: cargo unifies features over what is built
 //! together (see the Makefile). Ends with 1 if a bar is missed.
 
 mod bare_hash;
+mod burst;
 mod frontend;
 mod function;
 mod load;
@@ -43,15 +44,17 @@ async fn run(task: &str) -> Result<bool, String> {
         bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
         "start" => vec![start::measure().await?],
         "login-cpu" => vec![login_cpu::measure().await?],
+        "burst" => vec![burst::measure()?],
         "load" => vec![load::measure().await?],
         "frontend" => vec![frontend::measure().await?],
         "all" => vec![
             start::measure().await?,
             login_cpu::measure().await?,
             load::measure().await?,
+            burst::measure()?,
             frontend::measure().await?,
         ],
-        _ => return Err("say what: start, login-cpu, load, frontend or all".to_owned()),
+        _ => return Err("say what: start, login-cpu, load, burst, frontend or all".to_owned()),
     };
     for section in &sections {
         println!("{section}");

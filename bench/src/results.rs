@@ -61,8 +61,8 @@ pub fn page(sections: &[Section]) -> String {
     let now = Clock::System.now().rfc3339();
     let (day, time) = now.split_once('T').unwrap_or((&now, ""));
     let mut page = format!(
-        "# Measurements\n\nWritten by `make bench` on {day} at {} UTC; do not edit. Times depend on the machine, so the \
-         bars are ratios of two things measured in the same run.\n\n{}\n",
+        "# Measurements\n\nWritten by `make bench` on {day} at {} UTC; do not edit. Times depend on the machine, so their \
+         bars are ratios of two things measured in the same run; those of pages have a network and a processor of their own.\n\n{}\n",
         time.get(..5).unwrap_or_default(),
         machine(),
     );
