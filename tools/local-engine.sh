@@ -19,7 +19,9 @@ start_engine() {
   cargo build --quiet --locked --profile local --package devserver
   port=$(free_port) endpoint=http://$1:$(free_port)
   site=http://127.0.0.1:$port
-  PORT=$port DYNAMODB_LISTEN=${endpoint#http://} VESTIBULE_DATA=$data target/local/devserver >"$data/engine.log" 2>&1 &
+  # The origin of the events that bring a cookie.
+  VESTIBULE_ORIGINS=http://127.0.0.1:3000 PORT=$port DYNAMODB_LISTEN=${endpoint#http://} \
+    VESTIBULE_DATA=$data target/local/devserver >"$data/engine.log" 2>&1 &
   started+=($!)
   wait_for "$site/health" "$data/engine.log" 30 "$!"
 }

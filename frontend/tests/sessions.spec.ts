@@ -113,6 +113,33 @@ test.describe('sign-out', () => {
 		expect((await context.cookies()).map(({ name }) => name)).toEqual(['__Host-device']);
 	});
 
+	test.describe('that could not reach the service', () => {
+		test.use({ expectErrors: [/ERR_FAILED/] });
+		test('is made up for by the next page', async ({ page, context, account }) => {
+			await signIn(page, account);
+			const before = await context.cookies();
+			await page.route('**/auth/logout', (route) => route.abort());
+			await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+			await expect(page.getByText('The service could not be told yet.')).toBeVisible();
+			await expect(page).toHaveURL('/');
+			const names = async () => (await context.cookies()).map(({ name }) => name).sort();
+			expect(await names()).toEqual(['__Host-device', '__Host-refresh', 'signed-in']);
+
+			await page.unroute('**/auth/logout');
+			const calls = apiCalls(context);
+			await page.goto('/login');
+			await expect(signInHere(page)).toBeEnabled();
+			await expect.poll(names).toEqual(['__Host-device']);
+			expect(calls).toEqual(['POST /auth/logout']);
+			// Not this browser alone has forgotten it.
+			await context.addCookies(before);
+			const answer = await context.request.post('/auth/refresh', {
+				headers: { origin: new URL(page.url()).origin }
+			});
+			expect(answer.status()).toBe(401);
+		});
+	});
+
 	test('everywhere ends the sessions of all devices, this one included', async ({
 		page,
 		account,

@@ -37,7 +37,10 @@ export interface Client {
 	login(
 		credentials: { email: string; password: string } | { username: string; password: string }
 	): Promise<User>;
-	/** This browser forgets the session, whatever happens. A rejection says that it may live on at the service. */
+	/**
+	 * This browser forgets the session, whatever happens. A rejection says that it lives on at the service, until a client is
+	 * made in this browser that reaches it.
+	 */
 	logout(): Promise<void>;
 	readProfile(): Promise<Versioned>;
 	/** With a version, only if the user is still that. */
@@ -101,6 +104,10 @@ export function createClient({ baseUrl = '', environment: given }: ClientOptions
 		return { tokens: data, sentAt };
 	});
 
+	// It outlives the page, which often goes elsewhere at this moment.
+	const sendLogout = () => send((signal) => api.POST('/auth/logout', { keepalive: true, signal }));
+	session.settle(sendLogout).catch(() => {});
+
 	const bearer = (accessToken: string) => ({ Authorization: `Bearer ${accessToken}` });
 
 	function versioned({ data, response }: { data: { user: User }; response: Response }): Versioned {
@@ -141,9 +148,7 @@ export function createClient({ baseUrl = '', environment: given }: ClientOptions
 				return data.user;
 			}),
 
-		// It outlives the page, which often goes elsewhere at this moment.
-		logout: () =>
-			session.leave(() => send((signal) => api.POST('/auth/logout', { keepalive: true, signal }))),
+		logout: () => session.leave(sendLogout),
 
 		async readProfile() {
 			const answer = await session.authorized((token) =>

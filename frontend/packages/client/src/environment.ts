@@ -23,10 +23,17 @@ export interface Channel {
 	close(): void;
 }
 
-/** The cookie that says "there may be a session", since the refresh cookie cannot be seen by scripts. No secret. */
+/**
+ * The cookie that says "there may be a session", or "there is one that was signed out of, and the service has not heard of
+ * it", since the refresh cookie cannot be seen by scripts. No secret.
+ */
 export interface Hint {
+	/** Whether there may be a session. */
 	read(): boolean;
 	write(seconds: number): void;
+	/** Whether a sign-out is owed. */
+	owes(): boolean;
+	owe(): void;
 	remove(): void;
 }
 
@@ -49,15 +56,20 @@ export function browser(): Environment {
 		},
 		hint: {
 			read: () => isBrowser && /(?:^|; )signed-in=1(?:;|$)/.test(document.cookie),
-			write: setHint,
-			remove: () => setHint(0)
+			write: (seconds) => setHint(1, seconds),
+			owes: () => isBrowser && /(?:^|; )signed-in=0(?:;|$)/.test(document.cookie),
+			owe: () => setHint(0, LONGEST_SESSION),
+			remove: () => setHint(0, 0)
 		}
 	};
 }
 
-function setHint(seconds: number) {
+/** What the service allows at most, a year: no session that is owed an end outlives it. */
+const LONGEST_SESSION = 31_536_000;
+
+function setHint(value: 0 | 1, seconds: number) {
 	const secure = location.protocol === 'https:' ? '; Secure' : '';
-	document.cookie = `signed-in=1; Path=/; SameSite=Strict; Max-Age=${seconds}${secure}`;
+	document.cookie = `signed-in=${value}; Path=/; SameSite=Strict; Max-Age=${seconds}${secure}`;
 }
 
 /** One at a time within this tab. */

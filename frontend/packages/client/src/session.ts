@@ -138,22 +138,39 @@ export class Session {
 		this.#post({ v: 1, type: 'signed_out' });
 	}
 
-	/** Forgets the session at once, then ends it by `request`. */
+	/** Forgets the session at once, then ends it by `request`, which is owed until it has reached the service. */
 	async leave(request: () => Promise<unknown>): Promise<void> {
+		const { hint } = this.#environment;
 		this.#leaving++;
 		this.end();
+		hint.owe();
 		try {
 			await this.exclusive(async () => {
+				let isOwed = true;
 				try {
 					await request();
+					isOwed = false;
 				} finally {
 					// Again: until now another tab may have had a refresh under way, and have announced its tokens.
 					this.end();
+					if (isOwed) hint.owe();
 				}
 			});
 		} finally {
 			this.#leaving--;
 		}
+	}
+
+	/** Ends by `request` what an earlier page has signed out of in vain. */
+	async settle(request: () => Promise<unknown>): Promise<void> {
+		const { hint } = this.#environment;
+		if (!hint.owes()) return;
+		await this.exclusive(async () => {
+			// Another tab was first, or somebody has signed in, which ends the old session too.
+			if (!hint.owes()) return;
+			await request();
+			hint.remove();
+		});
 	}
 
 	/** Runs `work` while nobody else, in any tab, runs anything here. Don't nest. */

@@ -49,7 +49,9 @@ export class Tab {
 				locks: browser.hasLocks ? browser.locks.of(this) : null,
 				openChannel: () => (browser.hasChannels ? this.#open() : null),
 				hint: {
-					read: () => browser.cookies.hint !== undefined,
+					read: () => browser.cookies.hint !== undefined && browser.cookies.hint !== 'owed',
+					owes: () => browser.cookies.hint === 'owed',
+					owe: () => (browser.cookies.hint = 'owed'),
 					write: (seconds) => (browser.cookies.hint = String(seconds)),
 					remove: () => delete browser.cookies.hint
 				}

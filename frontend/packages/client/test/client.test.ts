@@ -5,6 +5,7 @@ import { problem } from './service.ts';
 
 const REFRESH = 'POST /auth/refresh';
 const PROFILE = 'GET /auth/profile';
+const LOGOUT = 'POST /auth/logout';
 const ADA = { username: 'ada', password: 'correct horse battery staple 42' };
 const BOB = { username: 'bob', password: 'wooden lantern over quiet harbour' };
 
@@ -255,16 +256,69 @@ describe('the end of a session', () => {
 			);
 			await pass(10);
 			expect([tab.client.status, other.client.status]).toEqual(['signed_out', 'signed_out']);
-			expect(browser.cookies.hint).toBeUndefined();
+			expect(browser.cookies.hint).toBe('owed');
 			const made = browser.service.requests.length;
 			await expect(settled(other.client.readProfile())).rejects.toBeInstanceOf(SignedOut);
 			expect(browser.service.requests).toHaveLength(made);
 			// And it can be tried again.
 			browser.service.instead = () => undefined;
 			await settled(tab.client.logout());
-			expect(browser.cookies.refresh).toBeUndefined();
+			expect(browser.cookies).toEqual({});
 		}
 	);
+
+	it('by sign-out is told by the next tab, once, where the service could not be reached', async () => {
+		const tab = await signedIn();
+		const cookie = browser.cookies.refresh;
+		browser.service.instead = () => {
+			throw new TypeError('Failed to fetch');
+		};
+		await settled(tab.client.logout()).catch(() => {});
+		tab.kill();
+		// Still out of reach: it stays owed, and nobody is troubled.
+		const early = browser.tab();
+		await pass(1_000);
+		expect([early.client.status, browser.cookies.hint]).toEqual(['signed_out', 'owed']);
+		browser.service.instead = () => undefined;
+		const tabs = [browser.tab(), browser.tab(), browser.tab()];
+		const made = browser.service.count(LOGOUT);
+		await pass(1_000);
+		expect(browser.service.count(LOGOUT)).toBe(made + 1);
+		expect(browser.service.isAlive(cookie)).toBe(false);
+		expect(browser.cookies).toEqual({});
+		for (const { client, told } of tabs) expect([client.status, told]).toEqual(['signed_out', []]);
+	});
+
+	it('by sign-out is told by the next tab where the first was closed before it could', async () => {
+		const tab = await signedIn();
+		const cookie = browser.cookies.refresh;
+		// Another tab has the lock.
+		browser.latency = () => 300;
+		tab.client.changeProfile({ bio: 'x' }).catch(() => {});
+		tab.client.revokeSessions({ keep: 'current' }).catch(() => {});
+		await pass(10);
+		tab.client.logout().catch(() => {});
+		tab.kill();
+		await pass(1_000);
+		browser.tab();
+		await pass(1_000);
+		expect(browser.service.isAlive(cookie)).toBe(false);
+		expect(browser.cookies).toEqual({});
+	});
+
+	it('by sign-out is not owed any more when somebody signs in', async () => {
+		const tab = await signedIn();
+		browser.service.instead = () => {
+			throw new TypeError('Failed to fetch');
+		};
+		await settled(tab.client.logout()).catch(() => {});
+		browser.service.instead = () => undefined;
+		await settled(tab.client.login(ADA));
+		const other = await restored();
+		await pass(1_000);
+		expect([tab.client.status, other.client.status]).toEqual(['signed_in', 'signed_in']);
+		expect(browser.service.isAlive(browser.cookies.refresh)).toBe(true);
+	});
 
 	it('elsewhere is found out by the first request', async () => {
 		const tab = await signedIn();

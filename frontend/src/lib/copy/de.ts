@@ -32,7 +32,7 @@ export default {
 		password: 'Passwort',
 		logout: 'Abmelden',
 		logoutFailed:
-			'Der Dienst war nicht zu erreichen. Bitte an einem geteilten Rechner noch einmal an- und abmelden: Bis dahin könnte jemand diese Sitzung fortsetzen.',
+			'Der Dienst war nicht zu erreichen. Die nächste Seite, die hier geöffnet wird, holt es nach; bis dahin könnte jemand an diesem Rechner die Sitzung fortsetzen.',
 		theme: 'Farben',
 		light: 'Hell',
 		dark: 'Dunkel',

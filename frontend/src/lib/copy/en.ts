@@ -11,7 +11,7 @@ export default {
 		password: 'Password',
 		logout: 'Sign out',
 		logoutFailed:
-			'The service could not be told. On a shared computer, sign in and out once more: until then somebody could go on with this session.',
+			'The service could not be told yet. The next page that is opened here tells it; until then somebody at this computer could go on with the session.',
 		theme: 'Theme',
 		light: 'Light',
 		dark: 'Dark',
