@@ -87,7 +87,7 @@ read -r secrets bus <"$data/stand-ins"
 cat >"$data/env.json" <<JSON
 {"Parameters": {
   "TABLE_NAME": "vestibule", "KEY_SET_FILE": "/var/task/keys.json", "PSEUDONYM_FILE": "/var/task/pseudonyms.key",
-  "KEY_SET_SECRET_ID": "$secret", "AUDIT_EVENT_BUS": "audit", "REQUIRE_ORIGIN_PROOF": "false", "METRICS_STACK": "local",
+  "KEY_SET_SECRET_ID": "$secret", "AUDIT_EVENT_BUS": "arn:aws:events:us-east-1:000000000000:event-bus/audit", "REQUIRE_ORIGIN_PROOF": "false", "METRICS_STACK": "local",
   "AWS_ENDPOINT_URL_DYNAMODB": "$endpoint", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "$secrets",
   "AWS_ENDPOINT_URL_EVENTBRIDGE": "$bus"
 }}

@@ -139,6 +139,12 @@ fn tame(event: &mut LambdaRequest) {
     // It builds an absolute URL from these two and panics if that is none. Nothing of ours may depend on them.
     event.headers.remove(HOST);
     event.headers.remove("x-forwarded-proto");
+    // It pastes the path in behind the host, of which it would become a part.
+    if let Some(path) = &mut event.raw_path
+        && !path.starts_with('/')
+    {
+        path.insert(0, '/');
+    }
     // It pastes the query in as it came, and panics on what `http::Uri` does not take.
     if let Some(query) = &mut event.raw_query_string
         && !query.bytes().all(fits_query)

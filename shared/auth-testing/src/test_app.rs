@@ -80,6 +80,11 @@ impl TestApp {
         Self { router: auth_http::edge(router, &self.app), ..self.clone() }
     }
 
+    /// The router as it is served.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// The same application, asked from another address.
     #[must_use]
     pub fn from(&self, address: &str) -> Self {

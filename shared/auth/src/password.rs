@@ -65,7 +65,8 @@ impl fmt::Debug for Password {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    pub(crate) fn from_stored(phc: String) -> Self {
+    /// What a table holds, whatever that says: it is read when a password is verified.
+    pub fn from_stored(phc: String) -> Self {
         Self(phc)
     }
 
