@@ -1,28 +1,23 @@
 #!/usr/bin/env bash
-# Builds every function as it is deployed and the pages, compares sizes, and packs both with a list of what is in them:
-# tools/build-release.sh x86_64|arm64 [FILE.tar.gz]
+# Builds what is deployed, functions and pages, checks it, and packs it with a list of what is in it:
+# tools/build-release.sh x86_64|arm64 FOLDER, which gets release-ARCHITECTURE.tar.gz
 set -euo pipefail
 cd "$(dirname "$0")/.."
-architecture=${1:?usage: tools/build-release.sh x86_64|arm64 [FILE.tar.gz]}
-file=${2:-}
+architecture=${1:?usage: tools/build-release.sh x86_64|arm64 FOLDER}
+folder=$(realpath -m "${2:?usage: tools/build-release.sh x86_64|arm64 FOLDER}")
+# For another processor the std of that one would be needed, and nothing here would run what was built.
+[[ $(uname -m) == "${architecture/arm64/aarch64}" ]] || {
+  echo "build-release: $architecture is built on such a machine; this one is $(uname -m)" >&2
+  exit 1
+}
 tools/aws-tools.sh
 source tools/aws-env.sh
 require build-release sam cargo-lambda || exit 1
 
-# Elsewhere the std of the other processor would be needed, which rustup can add and this machine may not have.
-[[ $(uname -m) == "${architecture/arm64/aarch64}" ]] || { echo "build-release: build $architecture on such a machine" >&2; exit 1; }
 sam build --parameter-overrides "Architecture=$architecture"
 tools/check-size.sh
-
-[[ -n $file ]] || exit 0
 tools/frontend.sh build
-# CycloneDX: of each function what it is linked from, of the pages what npm has installed.
-cargo install --quiet --locked cargo-cyclonedx@0.5.9
-cargo cyclonedx --format json --describe binaries --target all --quiet
-sbom=$(mktemp -d)
-find functions -name '*_bin.cdx.json' -exec mv -t "$sbom" {} +
-find . -name '*.cdx.json' -not -path './target/*' -not -path './frontend/node_modules/*' -delete
-npm sbom --prefix frontend --omit dev --sbom-format cyclonedx >"$sbom/frontend.cdx.json"
+tools/sbom.sh "$architecture" "$folder/sbom"
 # A tar, since it keeps the mode of the binaries.
-tar -czf "$file" .aws-sam/build frontend/build -C "$sbom" .
-echo "build-release: $file"
+tar -czf "$folder/release-$architecture.tar.gz" .aws-sam/build frontend/build -C "$folder" sbom
+echo "build-release: $folder/release-$architecture.tar.gz"

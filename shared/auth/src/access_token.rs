@@ -174,6 +174,9 @@ const LEEWAY: i64 = 60;
 const MAX_CHARS: usize = 8192;
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Algorithm, KeySet, Random};
