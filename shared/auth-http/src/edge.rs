@@ -20,7 +20,7 @@ use lambda_http::request::RequestContext;
 use serde::Serialize;
 
 use crate::Problem;
-use crate::metrics::RequestMetrics;
+use crate::metrics::{RequestMetrics, milliseconds};
 use crate::problem::RequestFacts;
 
 /// Puts around `router` what every answer has in common: 404 and 405 as problem documents, a request id, the headers
@@ -49,10 +49,13 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     request.extensions_mut().insert(app.clone());
 
     let tally = Tally::default();
-    let mut response = match admit(request.headers(), &app).await {
-        Ok(()) => tally.over(contained(next.run(request))).await,
-        Err(problem) => problem.into_response(),
+    let answer = async {
+        match admit(request.headers(), &app).await {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
     };
+    let mut response = tally.over(contained(answer)).await;
     let problem = response.extensions_mut().remove::<Problem>();
     let (code, cause) = problem.as_ref().map_or((None, None), |problem| (Some(problem.code), problem.cause.clone()));
     if let Some(problem) = problem {
@@ -66,7 +69,7 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
 
     let status = response.status();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let duration_ms = (start.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    let duration_ms = milliseconds(start.elapsed());
     let at = app.clock.now().millis();
     app.log.write(&Line {
         level: if status.is_server_error() { "error" } else { "info" },

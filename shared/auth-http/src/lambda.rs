@@ -59,16 +59,11 @@ where
     HFut: Future<Output = Result<serde_json::Value, Error>>,
 {
     start(build, async |app, handler| {
-        let (app, log, handler) = (&app, &app.log, &handler);
+        let (app, handler) = (&app, &handler);
         lambda_runtime::run(service_fn(async move |event: LambdaEvent<serde_json::Value>| {
             let started = Instant::now();
             let answer = handler(event.payload).await;
-            let function = &event.context.env_config.function_name;
-            log.write(&Invocation {
-                metrics: (app.config.metrics_stack.as_deref())
-                    .map(|stack| InvocationMetrics::new(stack, app.clock.now().millis(), function, answer.is_ok())),
-                ..Invocation::new(&event.context.request_id, started, answer.as_ref().err())
-            });
+            app.log.write(&Invocation::new(app, &event.context, started, answer.as_ref().err()));
             // Reported to whoever invoked; like the log line it names operations and codes, and no data.
             answer.map_err(|error| Diagnostic { error_type: "Error".to_owned(), error_message: error.to_string() })
         }))
@@ -117,14 +112,16 @@ struct Invocation<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    fn new(request_id: &'a str, started: Instant, error: Option<&Error>) -> Self {
+    fn new(app: &'a App, context: &'a Context, started: Instant, error: Option<&Error>) -> Self {
+        let (at, function) = (app.clock.now().millis(), &context.env_config.function_name);
         Self {
             level: if error.is_some() { "error" } else { "info" },
             message: "invocation",
-            request_id,
+            request_id: &context.request_id,
             error: error.map(Error::to_string),
             duration_ms: started.elapsed().as_millis(),
-            metrics: None,
+            metrics: (app.config.metrics_stack.as_deref())
+                .map(|stack| InvocationMetrics::new(stack, at, function, error.is_none())),
         }
     }
 }
@@ -179,7 +176,10 @@ fn refuse(log: &Log, message: &'static str, error: &dyn std::fmt::Display) -> Ex
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use auth::{Clock, Random, Timestamp};
     use axum::body::Bytes;
     use axum::http::{HeaderMap, Uri};
     use axum::routing::any;
@@ -216,6 +216,43 @@ mod tests {
             event["body"] = json!("eyJhIjoxfQ==");
         });
         assert_eq!(answer.await["body"], "{\"a\":1}");
+    }
+
+    /// The log line of one event, less its time.
+    fn line(metrics_stack: Option<&str>, error: Option<&Error>) -> Value {
+        let clock = Clock::fixed(Timestamp::from_millis(1_795_512_600_000));
+        let mut app = App::for_tests("http://127.0.0.1:9", "none", clock, Random::seeded(1), Log::memory());
+        Arc::make_mut(&mut app.config).metrics_stack = metrics_stack.map(str::to_owned);
+        let mut context = Context::default();
+        context.request_id = "r1".to_owned();
+        let variables = lambda_runtime::Config { function_name: "rotate".to_owned(), ..Default::default() };
+        context.env_config = Arc::new(variables);
+        app.log.write(&Invocation::new(&app, &context, Instant::now(), error));
+        let mut line: Value = serde_json::from_str(&app.log.lines()[0]).unwrap();
+        assert!(line.as_object_mut().unwrap().remove("duration_ms").unwrap().is_u64());
+        line
+    }
+
+    #[tokio::test]
+    async fn an_event_is_one_line_which_counts_it_where_metrics_are_on() {
+        assert_eq!(line(None, None), json!({"level": "info", "message": "invocation", "request_id": "r1"}));
+        let directive = json!({
+            "Namespace": "Vestibule",
+            "Dimensions": [["Stack", "Function", "Outcome"]],
+            "Metrics": [{"Name": "Invocations", "Unit": "Count"}],
+        });
+        let failed = Error::Unavailable { operation: "PutEvents", code: "timeout".into() };
+        for (error, level, outcome) in [(None, "info", "ok"), (Some(&failed), "error", "error")] {
+            let mut expected = json!({
+                "level": level, "message": "invocation", "request_id": "r1",
+                "_aws": {"Timestamp": 1_795_512_600_000_i64, "CloudWatchMetrics": [directive]},
+                "Stack": "s", "Function": "rotate", "Outcome": outcome, "Invocations": 1,
+            });
+            if let Some(error) = error {
+                expected["error"] = error.to_string().into();
+            }
+            assert_eq!(line(Some("s"), error), expected);
+        }
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! CloudWatch's embedded metric format: a log line that is also metrics. Nothing is sent but the line.
 
+use std::time::Duration;
+
 use auth::Tally;
 use serde::Serialize;
 
@@ -33,7 +35,7 @@ impl<'a> RequestMetrics<'a> {
         latency: f64,
         tally: &Tally,
     ) -> Self {
-        let hash_time = tally.hash_time().map(|time| time.as_secs_f64() * 1e3);
+        let hash_time = tally.hash_time().map(milliseconds);
         let (retries, reuses) = (tally.retries(), tally.reuses());
         let by_route = [
             Some(Metric { name: "Latency", unit: "Milliseconds" }),
@@ -68,7 +70,7 @@ pub struct InvocationMetrics<'a> {
     #[serde(rename = "_aws")]
     directives: Directives,
     stack: &'a str,
-    /// As Lambda calls it.
+    /// As Lambda calls it, so that it is the `FunctionName` of Lambda's own metrics.
     function: &'a str,
     outcome: &'static str,
     invocations: u32,
@@ -115,6 +117,11 @@ impl Directive {
 struct Metric {
     name: &'static str,
     unit: &'static str,
+}
+
+/// To the microsecond.
+pub fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

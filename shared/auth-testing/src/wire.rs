@@ -47,6 +47,8 @@ pub enum Fault {
     ServerError,
     /// No answer ever; nothing is written.
     Hang,
+    /// A `BatchGetItem` reads nothing and names all its keys as unprocessed.
+    PutOff,
 }
 
 /// An HTTP proxy between the application and the engine. One a test, so that tests don't disturb each other.
@@ -290,6 +292,7 @@ async fn proxy(State(wire): State<Arc<WireState>>, request: Request) -> Response
         Some(Fault::Conflict) => Some(conflict(&request)),
         Some(Fault::Throttle) => Some(error(StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException")),
         Some(Fault::ServerError) => Some(server_error()),
+        Some(Fault::PutOff) => Some(put_off(&request)),
     };
     if let Some(refusal) = refusal {
         wire.finish(call, b"");
@@ -326,6 +329,11 @@ fn conflict(request: &Value) -> Response {
         "CancellationReasons": reasons,
     });
     (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, JSON)], body.to_string()).into_response()
+}
+
+fn put_off(request: &Value) -> Response {
+    let body = json!({ "Responses": {}, "UnprocessedKeys": request["RequestItems"] });
+    ([(header::CONTENT_TYPE, JSON)], body.to_string()).into_response()
 }
 
 fn server_error() -> Response {

@@ -38,6 +38,23 @@ async fn revoking_all_sessions_raises_the_epoch_on_user_and_credential_in_one_ca
 }
 
 #[tokio::test]
+async fn keys_that_were_put_off_are_asked_for_again_and_never_read_as_absent() {
+    let app = app().await;
+    let user = app.seed_user("ada").await;
+    for put_off in [3, 4] {
+        for _ in 0..put_off {
+            app.wire.fail_next("BatchGetItem", Fault::PutOff);
+        }
+        let answer = app.app.store.account(user.id).await;
+        assert_eq!(app.operations(), ["BatchGetItem"; 4]);
+        match answer {
+            Ok(found) => assert_eq!((put_off, found.unwrap().user.id), (3, user.id)),
+            Err(error) => assert!(put_off == 4 && error.to_string().contains("UnprocessedKeys"), "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_kept_session_comes_along_and_no_other_does() {
     let app = app().await;
     let user = app.seed_user("ada").await;

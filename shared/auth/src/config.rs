@@ -232,7 +232,7 @@ impl Config {
             registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
             breached_passwords_url: reader.base_url("BREACHED_PASSWORDS_URL"),
             audit_event_bus: reader.text("AUDIT_EVENT_BUS"),
-            metrics_stack: reader.text("METRICS_STACK"),
+            metrics_stack: reader.stack("METRICS_STACK"),
             requires_origin_proof: reader.flag("REQUIRE_ORIGIN_PROOF"),
             refresh_cookie: REFRESH_COOKIE.to_owned(),
             device_cookie: DEVICE_COOKIE.to_owned(),
@@ -279,6 +279,16 @@ impl Reader<'_> {
             return Some(text.trim_end_matches('/').to_owned());
         }
         self.faults.push(format!("{name} is not an https URL (http for loopback) without query, fragment or user"));
+        None
+    }
+
+    /// A stack's name: what CloudFormation takes, which CloudWatch takes as a dimension too.
+    fn stack(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        if text.len() <= 128 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric()) {
+            return Some(text);
+        }
+        self.faults.push(format!("{name} is not up to 128 letters, digits and hyphens"));
         None
     }
 
@@ -401,6 +411,24 @@ mod tests {
         };
         assert_eq!((flag("true"), flag("false"), flag("")), (Ok(true), Ok(false), Ok(false)));
         assert_eq!(flag("yes"), Err("REQUIRE_ORIGIN_PROOF is neither true nor false".to_owned()));
+    }
+
+    #[test]
+    fn metrics_bear_the_name_of_a_stack_or_are_refused() {
+        let stack = |text| {
+            let variables = [("TABLE_NAME", "t"), ("AWS_REGION", "r"), ("METRICS_STACK", text)];
+            read(&variables).map(|config| config.metrics_stack).map_err(|error| error.to_string())
+        };
+        let longest = "a".repeat(128);
+        assert_eq!(stack("vestibule-dev-2"), Ok(Some("vestibule-dev-2".to_owned())));
+        assert_eq!((stack(&longest), stack("")), (Ok(Some(longest.clone())), Ok(None)));
+        for bad in ["a b", "a/b", "\u{e4}", &format!("{longest}a")] {
+            assert_eq!(
+                stack(bad),
+                Err("METRICS_STACK is not up to 128 letters, digits and hyphens".to_owned()),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -247,6 +247,45 @@ mod tests {
         assert!(Password::parse_new("fifteen letters\0", POLICY).is_err());
     }
 
+    /// Of the reference implementation's own test (phc-winner-argon2, src/test.c), whose salt is "somesalt".
+    #[test]
+    fn hashes_of_the_reference_implementation_verify() {
+        block_on(async {
+            let hasher = Hasher::new(CHEAP, 1, Random::seeded(1));
+            for (phc, password) in [
+                ("m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHApl8ArZWb2GRPPc", "password"),
+                ("m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "password"),
+                ("m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", "password"),
+                ("m=65536,t=1,p=1$c29tZXNhbHQ$9qWtwbpyPd3vm1rB1GThgPzZ3/ydHL92zKL+15XZypg", "password"),
+                ("m=65536,t=4,p=1$c29tZXNhbHQ$kCXUjmjvc5XMqQedpMTsOv+zyJEf5PhtGiUghW9jFyw", "password"),
+                ("m=65536,t=2,p=1$c29tZXNhbHQ$C4TWUs9rDEvq7w3+J4umqA32aWKB1+DSiRuBfYxFj94", "differentpassword"),
+                ("m=65536,t=2,p=1$ZGlmZnNhbHQ$vfMrBczELrFdWP0ZsfhWsRPaHppYdP3MVEMIVlqoFBw", "password"),
+            ] {
+                let stored = PasswordHash::from_stored(format!("$argon2id$v=19${phc}"));
+                assert!(hasher.verify(Password::parse(password).unwrap(), Some(&stored)).await.unwrap(), "{phc}");
+                assert!(!hasher.verify(Password::parse("Password").unwrap(), Some(&stored)).await.unwrap(), "{phc}");
+            }
+        });
+    }
+
+    /// RFC 9106 §5.3. It has a secret and associated data, which we use neither of, so it is the crate alone that is asked.
+    #[test]
+    fn the_crate_computes_the_example_of_rfc_9106() {
+        let params = argon2::ParamsBuilder::new()
+            .m_cost(32)
+            .t_cost(3)
+            .p_cost(4)
+            .output_len(32)
+            .data(argon2::AssociatedData::new(&[4; 12]).unwrap())
+            .build()
+            .unwrap();
+        let argon2 = Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
+        let mut tag = [0; 32];
+        argon2.hash_password_into(&[1; 32], &[2; 16], &mut tag).unwrap();
+        let expected = "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659";
+        assert_eq!(tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
+    }
+
     #[test]
     fn composed_and_decomposed_are_one_password_and_spaces_count() {
         block_on(async {

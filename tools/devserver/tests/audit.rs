@@ -92,7 +92,8 @@ fn every_function_that_writes_events_has_a_filter_and_the_forwarder_has_none() {
     assert_eq!(listened, groups);
     assert!(!listened.contains("AuditForwarderLogs"), "it would feed itself");
     for (name, resource) in resources.iter().filter(|(name, _)| name.starts_with("AuditForwarder")) {
-        assert_eq!(resource["Condition"], "HasAuditEventBus", "{name}");
+        let expected = if name.ends_with("Alarm") { "HasForwarderAlarm" } else { "HasAuditEventBus" };
+        assert_eq!(resource["Condition"], expected, "{name}");
     }
 }
 

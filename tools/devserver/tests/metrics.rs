@@ -33,16 +33,16 @@ async fn measured() -> TestApp {
 /// ("Specification: Embedded metric format", Amazon CloudWatch User Guide).
 fn metrics(app: &TestApp) -> BTreeMap<String, f64> {
     let lines = app.log.lines();
-    let line = lines.iter().rev().find(|line| line.contains("\"message\":\"request\"")).unwrap();
-    // A member that comes twice would be lost here and be an error there.
-    for member in ["\"route\":", "\"Route\":", "\"_aws\":"] {
-        assert_eq!(line.matches(member).count(), 1, "{member} in {line}");
-    }
-    let line: Value = serde_json::from_str(line).unwrap();
+    let text = lines.iter().rev().find(|line| line.contains("\"message\":\"request\"")).unwrap();
+    let line: Value = serde_json::from_str(text).unwrap();
+    // A member that comes twice is lost here, and would be an error there.
+    assert_eq!(line.to_string().len(), text.len(), "{text}");
     let aws = &line["_aws"];
+    assert_eq!(members(aws), ["CloudWatchMetrics", "Timestamp"]);
     assert_eq!(aws["Timestamp"], NOW.millis(), "milliseconds since 1970");
     let mut found = BTreeMap::new();
     for directive in aws["CloudWatchMetrics"].as_array().unwrap() {
+        assert_eq!(members(directive), ["Dimensions", "Metrics", "Namespace"]);
         assert_eq!(directive["Namespace"], "Vestibule");
         let sets = directive["Dimensions"].as_array().unwrap();
         assert_eq!(sets.len(), 1, "each more would be paid");
@@ -59,6 +59,7 @@ fn metrics(app: &TestApp) -> BTreeMap<String, f64> {
         let list = directive["Metrics"].as_array().unwrap();
         assert!((1..=100).contains(&list.len()));
         for metric in list {
+            assert_eq!(members(metric), ["Name", "Unit"]);
             let name = metric["Name"].as_str().unwrap();
             assert!(["Count", "Milliseconds"].contains(&metric["Unit"].as_str().unwrap()));
             let value = line[name].as_f64().unwrap_or_else(|| panic!("{name} is no number at the top: {line}"));
@@ -66,6 +67,10 @@ fn metrics(app: &TestApp) -> BTreeMap<String, f64> {
         }
     }
     found
+}
+
+fn members(object: &Value) -> Vec<&str> {
+    object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
 fn outcome(app: &TestApp) -> String {
@@ -80,8 +85,7 @@ async fn nothing_is_added_without_the_variable() {
     let app = service().await;
     app.get("/health", &[]).await;
     let line: Value = serde_json::from_str(app.log.lines().last().unwrap()).unwrap();
-    let members: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(members, ["duration_ms", "level", "message", "method", "request_id", "route", "status"]);
+    assert_eq!(members(&line), ["duration_ms", "level", "message", "method", "request_id", "route", "status"]);
 }
 
 #[tokio::test]
@@ -104,6 +108,34 @@ async fn every_request_counts_by_route_and_outcome_and_no_text_of_a_client_does(
         app.request(method, path, &[("content-type", "application/json")], body.to_string()).await;
         assert_eq!(outcome(&app), expected, "{method} {path}");
         assert!(metrics(&app).keys().any(|name| name.starts_with("Latency by ")));
+    }
+}
+
+#[tokio::test]
+async fn what_the_edge_and_the_table_refuse_counts_by_its_code_too() {
+    let app = measured().await;
+    app.seed_user("ada").await;
+    let (json, attempt) = ("application/json", json!({ "email": "ada@example.com", "password": "wrong horse" }));
+    for (content_type, body, code) in [
+        ("text/plain", attempt.to_string(), "unsupported_media_type"),
+        (json, "{".to_owned(), "malformed_json"),
+        (json, " ".repeat(auth_http::BODY_LIMIT + 1), "body_too_large"),
+    ] {
+        app.request("POST", "/auth/login", &[("content-type", content_type)], body).await;
+        assert_eq!(outcome(&app), format!("/auth/login {code}"));
+    }
+    // As often as the SDK tries.
+    for _ in 0..4 {
+        app.wire.fail_next("GetItem", Fault::ServerError);
+    }
+    app.post("/auth/login", attempt.clone()).await;
+    assert_eq!(outcome(&app), "/auth/login unavailable");
+    assert_eq!(metrics(&app).get(&format!("DynamoDbRetries by {STACK} /auth/login")), Some(&3.0));
+    let mut tries = 0;
+    while outcome(&app) != "/auth/login too_many_requests" {
+        tries += 1;
+        assert!(tries < 100, "{}", outcome(&app));
+        app.post("/auth/login", attempt.clone()).await;
     }
 }
 
@@ -153,6 +185,8 @@ async fn each_further_try_of_dynamodb_is_counted_with_the_request_that_made_it()
     app.wire.fail_next("BatchGetItem", Fault::Throttle);
     app.wire.fail_next("BatchGetItem", Fault::ServerError);
     assert_eq!(retries().await, Some(2.0));
+    app.wire.fail_next("BatchGetItem", Fault::PutOff);
+    assert_eq!(retries().await, Some(1.0), "keys that were put off are asked for again");
     assert_eq!(retries().await, None);
 }
 

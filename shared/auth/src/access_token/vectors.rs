@@ -146,7 +146,8 @@ fn wycheproof_eddsa() {
 #[test]
 fn what_is_signed_by_us_and_is_no_access_token_is_none() {
     const NOW: Timestamp = Timestamp::from_millis(1_795_512_600_000);
-    let set = crate::KeySet::generate(crate::Algorithm::ES256, Timestamp::from_millis(0), &crate::Random::System).unwrap();
+    let set =
+        crate::KeySet::generate(crate::Algorithm::ES256, Timestamp::from_millis(0), &crate::Random::System).unwrap();
     let verifier = Verifier::new(&set.published("https://auth.example.com", &[])).unwrap();
     let signing = &set.signing[0];
     let sealed = |head: &str, payload: &str| {
@@ -190,7 +191,8 @@ fn what_is_signed_by_us_and_is_no_access_token_is_none() {
     let (first, second) = message.split_once('.').unwrap();
     let bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
     let flattened = json!({ "protected": first, "payload": second, "signature": signature }).to_string();
-    let general = json!({ "payload": second, "signatures": [{ "protected": first, "signature": signature }] }).to_string();
+    let general =
+        json!({ "payload": second, "signatures": [{ "protected": first, "signature": signature }] }).to_string();
     let der_like = [&[0x30, 0x44, 0x02, 0x20][..], &bytes[..32], &[0x02, 0x20], &bytes[32..]].concat();
     for other in [
         flattened,

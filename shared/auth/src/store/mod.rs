@@ -24,7 +24,7 @@ pub use operators::UserPage;
 pub use sessions::{Ended, Rotation};
 pub(crate) use throttle::{Counter, Taken};
 
-use crate::{Config, Error, Result, UserId};
+use crate::{Config, Error, Result, Tally, UserId};
 
 /// The table.
 #[derive(Clone, Debug)]
@@ -49,8 +49,11 @@ impl Store {
     async fn batch_get(&self, keys: Vec<Attributes>) -> Result<HashMap<String, Attributes>> {
         let mut found = HashMap::new();
         let mut pending = Some(keys);
-        for _ in 0..BATCH_ROUNDS {
+        for round in 0..BATCH_ROUNDS {
             let Some(keys) = pending.take() else { break };
+            if round > 0 {
+                Tally::retry();
+            }
             let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let request = request.map_err(|_| Error::Internal("batch without keys"))?;
             let answer = self.client.batch_get_item().request_items(&self.table, request).send().await;

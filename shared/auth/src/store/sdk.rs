@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{BeforeTransmitInterceptorContextRef, InterceptorContext};
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -117,11 +117,10 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Counts every try but the first.
+/// Counts every try but the first: the SDK's own and those that [`Conflicts`] asks for.
 #[derive(Debug)]
 struct Retries;
 
-#[dyn_dispatch_hint]
 impl Intercept for Retries {
     fn name(&self) -> &'static str {
         "retries"
