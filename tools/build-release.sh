@@ -15,7 +15,7 @@ source tools/aws-env.sh
 require build-release sam cargo-lambda || exit 1
 
 sam build --parameter-overrides "Architecture=$architecture"
-tools/check-size.sh
+tools/check-binaries.sh "$architecture"
 tools/frontend.sh build
 tools/sbom.sh "$architecture" "$folder/sbom"
 # A tar, since it keeps the mode of the binaries.
