@@ -30,12 +30,11 @@ bench: ## start-up, size, CPU of a login, load, pages; rewrites bench/RESULTS.md
 admin: ## the operators' command line: make admin ARGS="--local users list"
 	@cargo run --quiet --profile local --package admin -- $(ARGS)
 
-build: ## every function as it is deployed
-	sam build
+build: ## every function as it is deployed in dev
+	sam build --config-env dev
 
-deploy: build ## make deploy ENV=dev: the stack, then the front end
-	sam deploy --config-env $(ENV)
-	tools/deploy-frontend.sh vestibule-$(ENV)
+deploy: ## make deploy ENV=dev: the stack, then the front end
+	tools/deploy.sh $(ENV)
 
 aws-tools: ## SAM, cargo-lambda and the linters of template and workflows, pinned, under .local/
 	tools/aws-tools.sh
