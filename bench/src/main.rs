@@ -1,8 +1,8 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `bench login-cpu`, `bench load`, `bench burst` and `bench frontend` print their figures; `bench all` also rewrites RESULTS.md. The
-//! binaries must be built already, the functions one package at a time: cargo unifies features over what is built
-//! together (see the Makefile). Ends with 1 if a bar is missed.
+//! `bench start`, `bench login-cpu`, `bench load`, `bench burst` and `bench frontend` print their figures; `bench all` also
+//! rewrites RESULTS.md. The binaries must be built already, the functions one package at a time: cargo unifies features
+//! over what is built together (see the Makefile). Ends with 1 if a bar is missed.
 
 mod bare_hash;
 mod burst;
