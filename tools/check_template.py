@@ -134,9 +134,70 @@ INVOKERS = {
     "logs.amazonaws.com": "SourceArn",
 }
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+API = {
+    "TargetOriginId": "api",
+    "ViewerProtocolPolicy": "https-only",
+    "CachePolicyId": CACHING_DISABLED,
+    "OriginRequestPolicyId": ALL_VIEWER_EXCEPT_HOST,
+    "FunctionAssociations": [
+        {"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["ViewerAddress", "FunctionARN"]}}
+    ],
+}
+# What tells how a path is served. All else of a behaviour is taste.
+BEHAVIOURS = {
+    "pages": {
+        "TargetOriginId": "pages",
+        "ViewerProtocolPolicy": "redirect-to-https",
+        "CachePolicyId": CACHING_OPTIMIZED,
+        "ResponseHeadersPolicyId": {"Ref": "PageHeaders"},
+        "FunctionAssociations": [
+            {"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["PageAddresses", "FunctionARN"]}},
+            {"EventType": "viewer-response", "FunctionARN": {"Fn::GetAtt": ["PageStatus", "FunctionARN"]}},
+        ],
+    },
+    "/auth/*": API,
+    "/health": API,
+    "/.well-known/*": {
+        "TargetOriginId": "api",
+        "ViewerProtocolPolicy": "https-only",
+        "CachePolicyId": CACHING_OPTIMIZED,
+    },
+}
+DECIDING = {
+    "TargetOriginId", "ViewerProtocolPolicy", "CachePolicyId", "OriginRequestPolicyId", "ResponseHeadersPolicyId",
+    "FunctionAssociations", "LambdaFunctionAssociations", "ForwardedValues", "MinTTL", "DefaultTTL", "MaxTTL",
+}  # fmt: skip
+PROOF = {
+    "HeaderName": "x-origin-proof",
+    "HeaderValue": {"Fn::Sub": "{{resolve:secretsmanager:${KeySetSecret}:SecretString:origin_proof}}"},
+}
+# An edit would be answered with a new value: all keys, or all throttles and known browsers, would be lost.
+GENERATED = {
+    "KeySetSecret": {
+        "SecretStringTemplate": '{"keys":[]}',
+        "GenerateStringKey": "origin_proof",
+        "PasswordLength": 43,
+        "ExcludePunctuation": True,
+    },
+    "PseudonymSecret": {"PasswordLength": 43, "ExcludePunctuation": True},
+}
+# What is watched: (namespace, metric, dimension that says whose).
+WATCHED = {
+    "ApiFaultsAlarm": ("AWS/ApiGateway", "5xx", "ApiId"),
+    "ApiLatencyAlarm": ("AWS/ApiGateway", "Latency", "ApiId"),
+    "AuditRecordsDroppedAlarm": ("AWS/Lambda", "AsyncEventsDropped", "FunctionName"),
+    "FailedSignInsAlarm": ("Vestibule", "RefusedSignIns", "Stack"),
+    "FaultsAlarm": ("Vestibule", "Faults", "Stack"),
+    "ReuseAlarm": ("Vestibule", "ReuseDetected", "Stack"),
+    "TableReadThrottlesAlarm": ("AWS/DynamoDB", "ReadThrottleEvents", "TableName"),
+    "TableWriteThrottlesAlarm": ("AWS/DynamoDB", "WriteThrottleEvents", "TableName"),
+    "ThrottlesAlarm": ("AWS/Lambda", "Throttles", None),
+}
 PRIVATE = dict.fromkeys(("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
 
-# Every type of resource that is in use. What is not here is not read by this check, and so is not made.
+# Every type of resource that is in use. Another one is not made until somebody has thought of what to look for in it.
 TYPES = {
     "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Stage", "AWS::CloudFront::Distribution", "AWS::CloudFront::Function",
     "AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::ResponseHeadersPolicy", "AWS::CloudWatch::Alarm",
@@ -269,9 +330,13 @@ def functions(resources, faults):
             faults.append(f"{name}: no log group of this stack")
         if not 1 <= function.get("Timeout", 0) <= 60:
             faults.append(f"{name}: no timeout of at most a minute")
+        variables = function["Environment"]["Variables"]
+        if variables.get("REQUIRE_ORIGIN_PROOF") != {"Fn::If": ["RefusesDirectAccess", "true", "false"]}:
+            faults.append(f"{name}: not told whether a request has to prove its origin")
     for name, r in of_type(resources, "AWS::Lambda::Permission").items():
         pinned = INVOKERS.get(r["Properties"]["Principal"])
-        if pinned is None or pinned not in r["Properties"]:
+        source = json.dumps(r["Properties"].get(pinned))
+        if pinned is None or "AWS::AccountId" not in source or r["Properties"]["Action"] != "lambda:InvokeFunction":
             faults.append(f"{name}: invoked by somebody who is not reviewed, or not pinned to this account")
 
 
@@ -296,6 +361,9 @@ def stores(resources, faults):
                 or not str(arn).endswith(":${AWS::AccountId}:distribution/${Distribution}")
             ):
                 faults.append(f"{name}: admits others than the distribution, or to more than reading")
+    for name, r in of_type(resources, "AWS::SecretsManager::Secret").items():
+        if r["Properties"].get("GenerateSecretString") != GENERATED.get(name):
+            faults.append(f"{name}: GenerateSecretString was edited, and a new value would take the old one's place")
     for name, r in of_type(resources, "AWS::DynamoDB::Table").items():
         table = r["Properties"]
         if table.get("SSESpecification", {}).get("SSEEnabled") is not True:
@@ -304,32 +372,41 @@ def stores(resources, faults):
             faults.append(f"{name}: no point-in-time recovery")
         if r.get("DeletionPolicy") != "RetainExceptOnCreate" or r.get("UpdateReplacePolicy") != "Retain":
             faults.append(f"{name}: goes with the stack")
+        if table.get("DeletionProtectionEnabled") != {"Fn::If": ["IsProd", True, False]}:
+            faults.append(f"{name}: in prod not protected from deletion")
 
 
 def site(resources, faults):
     for name, r in of_type(resources, "AWS::CloudFront::Distribution").items():
         config = r["Properties"]["DistributionConfig"]
-        if config.get("CustomErrorResponses"):
-            faults.append(f"{name}: would replace the API's errors")
+        for response in config.get("CustomErrorResponses", []):
+            if response.keys() != {"ErrorCode", "ErrorCachingMinTTL"} or response["ErrorCachingMinTTL"] != 0:
+                faults.append(f"{name}: would replace the API's errors, or keep them for others")
+        kept = {403, 404, 405, 414, 500, 501, 502, 503, 504} - {e["ErrorCode"] for e in config.get("CustomErrorResponses", [])}
+        if kept:
+            faults.append(f"{name}: keeps one client's {min(kept)} for others")
+        if "TLSv1.2" not in json.dumps(config.get("ViewerCertificate")):
+            faults.append(f"{name}: an old version of TLS on a domain of one's own")
         for origin in config["Origins"]:
             if "CustomOriginConfig" in origin:
-                if origin["CustomOriginConfig"].get("OriginProtocolPolicy") != "https-only":
-                    faults.append(f"{name}: speaks http to {origin['Id']}")
-                if [h["HeaderName"] for h in origin.get("OriginCustomHeaders", [])] != ["x-origin-proof"]:
+                if origin["CustomOriginConfig"] != {"OriginProtocolPolicy": "https-only", "OriginSSLProtocols": ["TLSv1.2"]}:
+                    faults.append(f"{name}: not by TLS 1.2 to {origin['Id']}")
+                if origin.get("OriginCustomHeaders") != [PROOF]:
                     faults.append(f"{name}: no proof of origin for {origin['Id']}")
             elif "OriginAccessControlId" not in origin:
                 faults.append(f"{name}: {origin['Id']} would have to be public")
-        for behaviour in [config["DefaultCacheBehavior"], *config["CacheBehaviors"]]:
-            path = behaviour.get("PathPattern", "pages")
-            is_public = path in ("pages", "/.well-known/*")
-            if behaviour["ViewerProtocolPolicy"] == "allow-all":
-                faults.append(f"{name}: {path} by http")
-            if not is_public and behaviour.get("CachePolicyId") != CACHING_DISABLED:
-                faults.append(f"{name}: keeps answers of {path}, which may bring tokens or Set-Cookie")
-            if is_public and "OriginRequestPolicyId" in behaviour:
-                faults.append(f"{name}: {path} is kept for everybody, and made of somebody's cookies or headers")
+        behaviours = {b.get("PathPattern", "pages"): b for b in [config["DefaultCacheBehavior"], *config["CacheBehaviors"]]}
+        for path in sorted(behaviours.keys() | BEHAVIOURS.keys()):
+            actual = {k: v for k, v in behaviours.get(path, {}).items() if k in DECIDING}
+            if actual != BEHAVIOURS.get(path):
+                faults.append(f"{name}: {path} is not served as reviewed")
+    for name, r in of_type(resources, "AWS::WAFv2::WebACL").items():
+        if len(r["Properties"]["Rules"]) < 3 or "URL_DECODE" not in json.dumps(r["Properties"]["Rules"]):
+            faults.append(f"{name}: fewer rules than reviewed, or a limit that another spelling avoids")
     for name, r in of_type(resources, "AWS::ApiGatewayV2::Stage").items():
         settings = r["Properties"]
+        if not {"ANY /auth/login", "ANY /auth/register", "ANY /auth/password/change"} <= settings.get("RouteSettings", {}).keys():
+            faults.append(f"{name}: what hashes has no limit of its own")
         for route in (settings.get("DefaultRouteSettings", {}), *settings.get("RouteSettings", {}).values()):
             if "ThrottlingRateLimit" not in route or "ThrottlingBurstLimit" not in route:
                 faults.append(f"{name}: a route without a limit")
@@ -349,13 +426,25 @@ def alarms(resources, runbook, faults):
         for dimension in alarm.get("Dimensions", []):
             if alarm["MetricName"] == "Errors" and dimension["Name"] == "FunctionName":
                 watched[dimension["Value"]["Ref"]] = r.get("Condition")
-        if "AlarmActions" not in alarm:
+        if "AlarmActions" not in alarm or alarm.get("ActionsEnabled", True) is not True:
             faults.append(f"{name}: tells nobody")
+        if name in WATCHED:
+            namespace, metric, whose = WATCHED[name]
+            dimensions = [d["Name"] for d in alarm.get("Dimensions", [])]
+            if (alarm.get("Namespace"), alarm.get("MetricName"), dimensions) != (namespace, metric, [whose] if whose else []):
+                faults.append(f"{name}: watches something else than {namespace} {metric}")
+        elif alarm.get("MetricName") != "Errors" and "Metrics" not in alarm:
+            faults.append(f"{name}: what it watches was not reviewed")
     # "### FirstAlarm, SecondAlarm": the entry of both.
     headings = [line.removeprefix("### ") for line in runbook.splitlines() if line.startswith("### ")]
     entries = {name for heading in headings for name in heading.split(", ") if name.endswith("Alarm")}
     faults += [f"{name}: docs/RUNBOOK.md says nothing of it" for name in sorted(found.keys() - entries)]
     faults += [f"docs/RUNBOOK.md: {name} is no alarm" for name in sorted(entries - found.keys())]
+    for name, r in of_type(resources, "AWS::Lambda::Alias").items():
+        group = r.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {}).get("DeploymentGroupName", {}).get("Ref")
+        looked_at = json.dumps(resources.get(group, {}).get("Properties", {}).get("AlarmConfiguration"))
+        if not {"FaultsAlarm", "ErrorsAlarm"} <= {w for w in ("FaultsAlarm", "ErrorsAlarm") if w in looked_at}:
+            faults.append(f"{name}: a release that looks at no alarms")
     for name, r in of_type(resources, "AWS::Lambda::Function").items():
         wanted = "HasForwarderAlarm" if r.get("Condition") == "HasAuditEventBus" else "HasAlarms"
         if watched.get(name) != wanted:

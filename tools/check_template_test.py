@@ -117,7 +117,31 @@ BREAKS = {
     "keys made of somebody's headers": lambda r: behaviour(r, "/.well-known/*").update(
         OriginRequestPolicyId="b689b0a8-53d0-40ab-baf2-68738e2966ac"
     ),
-    "errors of the API replaced": lambda r: config(r).update(CustomErrorResponses=[{"ErrorCode": 403}]),
+    "errors of the API replaced": lambda r: config(r)["CustomErrorResponses"][0].update(ResponsePagePath="/404.html"),
+    "one client's errors kept for others": lambda r: config(r).pop("CustomErrorResponses"),
+    "the viewer's address is the client's word": lambda r: behaviour(r, "/auth/*").pop("FunctionAssociations"),
+    "the proof in clear": lambda r: config(r)["Origins"][1]["OriginCustomHeaders"][0].update(HeaderValue="proof"),
+    "a proof that can be guessed": lambda r: r["KeySetSecret"]["Properties"]["GenerateSecretString"].update(PasswordLength=4),
+    "a function that asks for no proof": lambda r: r["LoginFunction"]["Properties"]["Environment"]["Variables"].pop(
+        "REQUIRE_ORIGIN_PROOF"
+    ),
+    "the API under the pages' cache": lambda r: config(r)["DefaultCacheBehavior"].update(TargetOriginId="api"),
+    "a path that nobody has reviewed": lambda r: config(r)["CacheBehaviors"].append(
+        {**behaviour(r, "/health"), "PathPattern": "/admin/*"}
+    ),
+    "passwords that are redirected": lambda r: behaviour(r, "/auth/*").update(ViewerProtocolPolicy="redirect-to-https"),
+    "pages without their headers": lambda r: config(r)["DefaultCacheBehavior"].pop("ResponseHeadersPolicyId"),
+    "an old TLS": lambda r: config(r).update(ViewerCertificate={"CloudFrontDefaultCertificate": True}),
+    "any API may invoke": lambda r: r["LoginFunctionLoginPermission"]["Properties"].update(SourceArn="*"),
+    "a permission for more than invoking": lambda r: r["RotateKeysPermission"]["Properties"].update(Action="lambda:*"),
+    "keys that a deployment loses": lambda r: r["KeySetSecret"]["Properties"]["GenerateSecretString"].update(PasswordLength=44),
+    "accounts that a slip deletes": lambda r: r["Table"]["Properties"].update(DeletionProtectionEnabled=False),
+    "a firewall without rules": lambda r: r["WebAcl"]["Properties"].update(Rules=[]),
+    "sign-ins without a limit of their own": lambda r: stage(r)["RouteSettings"].pop("ANY /auth/login"),
+    "an alarm that is off": lambda r: r["ReuseAlarm"]["Properties"].update(ActionsEnabled=False),
+    "an alarm on a metric that is not": lambda r: r["ReuseAlarm"]["Properties"].update(MetricName="Reuse"),
+    "an alarm on another stack": lambda r: r["FaultsAlarm"]["Properties"]["Dimensions"][0].update(Name="Route"),
+    "a release that nothing stops": lambda r: r["LoginFunctionAliaslive"].pop("UpdatePolicy"),
     "no proof of origin": lambda r: config(r)["Origins"][1].pop("OriginCustomHeaders"),
     "http to the API": lambda r: config(r)["Origins"][1]["CustomOriginConfig"].update(OriginProtocolPolicy="match-viewer"),
     "a bucket that is read without access control": lambda r: config(r)["Origins"][0].pop("OriginAccessControlId"),

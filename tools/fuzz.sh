@@ -16,6 +16,8 @@ version=0.13.2 root=.local/cargo-fuzz
 export PATH="$PWD/$root/bin:$PATH"
 # The flags of coverage are not stable. Safe code needs no sanitizer: what is looked for are panics and what must hold.
 export RUSTC_BOOTSTRAP=1
+# Seven binaries: the release's long link seven times would take longer than the fuzzing.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 options=(--fuzz-dir fuzz --target-dir target/fuzz --features engine --sanitizer none)
 cargo fuzz build "${options[@]}"
 

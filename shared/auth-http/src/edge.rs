@@ -44,13 +44,16 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let route = request.extensions().get::<MatchedPath>().cloned();
     let has_authorization = request.headers().contains_key(AUTHORIZATION);
     let facts = RequestFacts { id: request_id(&request, &app), has_authorization };
+    let tally = Tally::default();
+    // What judges a proof. An instance that could not read it at its start would take the distribution for the client.
+    let proof_is_known =
+        if request.headers().contains_key(ORIGIN_PROOF) { tally.over(app.published()).await.map(drop) } else { Ok(()) };
     let caller = app.caller(facts.id.clone(), network(&request, &app));
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(app.clone());
 
-    let tally = Tally::default();
     let answer = async {
-        match admit(request.headers(), &app).await {
+        match admit(request.headers(), &app, proof_is_known) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
         }
@@ -82,19 +85,18 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
         error: cause,
         duration_ms,
         metrics: (app.config.metrics_stack.as_deref())
-            .map(|stack| RequestMetrics::new(stack, at, route, code, duration_ms, &tally)),
+            .map(|stack| RequestMetrics::new(stack, at, (route, code, status), duration_ms, &tally)),
     });
     response
 }
 
-/// Refuses who goes around the distribution, and with it around its firewall, before anything is done for them. No read but
-/// where the key set, which has the proof's digest, was never read.
-async fn admit(headers: &HeaderMap, app: &App) -> Result<(), Problem> {
+/// Refuses who goes around the distribution, and with it around its firewall, before anything is done for them.
+fn admit(headers: &HeaderMap, app: &App, proof_is_known: Result<(), Error>) -> Result<(), Problem> {
     if !app.config.requires_origin_proof {
         return Ok(());
     }
     let proof = headers.get(ORIGIN_PROOF).ok_or_else(Problem::direct_access)?;
-    app.published().await?;
+    proof_is_known?;
     if app.is_origin_proof(proof.as_bytes()) { Ok(()) } else { Err(Problem::direct_access()) }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use auth::Tally;
+use axum::http::StatusCode;
 use serde::Serialize;
 
 /// Metrics of one request. Route and outcome are ours alone, whatever a client sends: the templates of our routes and
@@ -23,6 +24,10 @@ pub struct RequestMetrics<'a> {
     dynamo_db_retries: u32,
     #[serde(skip_serializing_if = "is_none")]
     reuse_detected: u32,
+    #[serde(skip_serializing_if = "is_none")]
+    faults: u32,
+    #[serde(skip_serializing_if = "is_none")]
+    refused_sign_ins: u32,
 }
 
 impl<'a> RequestMetrics<'a> {
@@ -30,13 +35,15 @@ impl<'a> RequestMetrics<'a> {
     pub fn new(
         stack: &'a str,
         at: i64,
-        route: &'a str,
-        outcome: Option<&'static str>,
+        (route, code, status): (&'a str, Option<&'static str>, StatusCode),
         latency: f64,
         tally: &Tally,
     ) -> Self {
         let hash_time = tally.hash_time().map(milliseconds);
         let (retries, reuses) = (tally.retries(), tally.reuses());
+        let faults = u32::from(status.is_server_error());
+        let is_refused = matches!(code, Some("invalid_credentials" | "too_many_requests"));
+        let refused_sign_ins = u32::from(route == "/auth/login" && is_refused);
         let by_route = [
             Some(Metric { name: "Latency", unit: "Milliseconds" }),
             hash_time.map(|_| Metric { name: "HashTime", unit: "Milliseconds" }),
@@ -46,19 +53,27 @@ impl<'a> RequestMetrics<'a> {
             Directive::new(&["Stack", "Route", "Outcome"], [Metric { name: "Requests", unit: "Count" }]),
             Directive::new(&["Stack", "Route"], by_route.into_iter().flatten()),
         ];
-        if reuses > 0 {
-            cloud_watch_metrics.push(Directive::new(&["Stack"], [Metric { name: "ReuseDetected", unit: "Count" }]));
+        // What alarms are about. They are of the stack as a whole, since an alarm can't add up what it doesn't know.
+        let by_stack: Vec<_> = [("ReuseDetected", reuses), ("Faults", faults), ("RefusedSignIns", refused_sign_ins)]
+            .into_iter()
+            .filter(|&(_, count)| count > 0)
+            .map(|(name, _)| Metric { name, unit: "Count" })
+            .collect();
+        if !by_stack.is_empty() {
+            cloud_watch_metrics.push(Directive::new(&["Stack"], by_stack));
         }
         Self {
             directives: Directives { timestamp: at, cloud_watch_metrics },
             stack,
             route,
-            outcome: outcome.unwrap_or("ok"),
+            outcome: code.unwrap_or("ok"),
             requests: 1,
             latency,
             hash_time,
             dynamo_db_retries: retries,
             reuse_detected: reuses,
+            faults,
+            refused_sign_ins,
         }
     }
 }

@@ -207,3 +207,28 @@ async fn requests_that_run_side_by_side_do_not_count_for_each_other() {
     assert_eq!(with_hash.len(), 1);
     assert!(with_hash[0].contains("\"route\":\"/auth/login\""));
 }
+
+#[tokio::test]
+async fn what_alarms_are_about_is_counted_for_the_stack() {
+    let app = measured().await;
+    app.seed_user("ada").await;
+    let count = |name: &str| metrics(&app).get(&format!("{name} by {STACK}")).copied();
+    let guess = async |password: &str| {
+        app.post("/auth/login", json!({ "email": "ada@example.com", "password": password })).await.status
+    };
+    assert_eq!((guess(PASSWORD).await, count("RefusedSignIns"), count("Faults")), (200, None, None));
+    let mut seen = Vec::new();
+    while !seen.contains(&429) {
+        seen.push(guess("wrong horse").await);
+        assert_eq!((count("RefusedSignIns"), count("Faults")), (Some(1.0), None));
+    }
+    assert_eq!(seen[0], 401);
+    for _ in 0..4 {
+        app.wire.fail_next("TransactWriteItems", Fault::ServerError);
+    }
+    let grace = json!({ "email": "grace@example.com", "username": "grace", "password": PASSWORD });
+    let answer = app.post("/auth/register", grace).await;
+    assert_eq!((answer.status, count("RefusedSignIns"), count("Faults")), (503, None, Some(1.0)));
+    app.post("/auth/refresh", json!({ "refresh_token": "nonsense" })).await;
+    assert_eq!((count("RefusedSignIns"), count("Faults")), (None, None));
+}
