@@ -57,6 +57,7 @@ export default {
 	},
 	login: {
 		title: 'Anmelden',
+		description: 'Melden Sie sich mit E-Mail-Adresse oder Benutzername an.',
 		identifier: 'E-Mail-Adresse oder Benutzername',
 		password: 'Passwort',
 		submit: 'Anmelden',
@@ -64,6 +65,7 @@ export default {
 	},
 	register: {
 		title: 'Konto anlegen',
+		description: 'Eine E-Mail-Adresse, ein Benutzername und ein Passwort genügen.',
 		email: 'E-Mail-Adresse',
 		username: 'Benutzername',
 		usernameHint: '3 bis 32 Buchstaben oder Ziffern, dazwischen Punkte, Binde- und Unterstriche.',
@@ -83,6 +85,7 @@ export default {
 	reasons: (detail: string): string | undefined => reasons[detail],
 	profile: {
 		title: 'Profil',
+		description: 'Was Ihr Konto über Sie sagt, zum Ansehen und Ändern.',
 		email: 'E-Mail-Adresse',
 		username: 'Benutzername',
 		fullName: 'Voller Name',
