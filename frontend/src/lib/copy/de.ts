@@ -165,6 +165,8 @@ export default {
 		too_many_requests: 'Zu viele Versuche. Bitte warten.',
 		unavailable: 'Der Dienst kann gerade nicht antworten. Es ist nichts verloren.',
 		unreachable: 'Der Dienst ist nicht zu erreichen. Bitte die Verbindung prüfen.',
+		notLoaded:
+			'Ein Teil dieser Seite konnte nicht geladen werden. Prüfen Sie die Verbindung und versuchen Sie es noch einmal; hilft das nicht, laden Sie die Seite neu.',
 		offline: 'Sie sind offline.',
 		forbidden: 'Von dieser Seite nimmt der Dienst keine Anmeldungen an.',
 		conflict: 'Das wurde gleichzeitig geändert. Bitte noch einmal versuchen.',

@@ -145,6 +145,8 @@ export default {
 		too_many_requests: 'Too many tries. Please wait.',
 		unavailable: 'The service cannot answer just now. Nothing is lost.',
 		unreachable: 'The service cannot be reached. Check the connection.',
+		notLoaded:
+			'A part of this page could not be loaded. Check the connection and try again; if that does not help, load the page anew.',
 		offline: 'You are offline.',
 		forbidden: 'This page is not one that the service takes sign-ins from.',
 		conflict: 'This was changed at the same time. Please try again.',
