@@ -56,6 +56,18 @@ test.describe('reload', () => {
 	}
 });
 
+test('every page says in its own words what it is', async ({ request }) => {
+	const words = new Set<string>();
+	for (const lang of langs) {
+		for (const { path } of [...open, ...own]) {
+			const html = await (await request.get(address(path, lang))).text();
+			words.add(/<meta name="description" content="([^"]+)"/.exec(html)?.[1] ?? '');
+		}
+	}
+	words.delete('');
+	expect(words.size).toBe(2 * (open.length + own.length));
+});
+
 test.describe('back and forward', () => {
 	test('lead over all public pages', async ({ page }) => {
 		await page.goto('/');

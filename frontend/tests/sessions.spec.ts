@@ -359,6 +359,21 @@ test('another account that signs in in another tab replaces the first everywhere
 	await expect(devices.getByRole('main').getByRole('listitem')).toHaveCount(1);
 });
 
+test('a sign-in in one tab reaches pages that nobody was signed in to, without a reload', async ({
+	page,
+	context,
+	account
+}) => {
+	const others = [await context.newPage(), await context.newPage()] as const;
+	await others[0].goto('/', { waitUntil: 'networkidle' });
+	await others[1].goto('/de/login', { waitUntil: 'networkidle' });
+	const isReloaded = [await mark(others[0]), await mark(others[1])];
+	await signIn(page, account);
+	await expect(others[0].getByRole('main').getByRole('link', { name: 'Profile' })).toBeVisible();
+	await expect(others[1].getByRole('banner').getByRole('link', { name: 'Profil' })).toBeVisible();
+	for (const was of isReloaded) expect(await was()).toBe(false);
+});
+
 test.describe('pages that open a session', () => {
 	/** How often a password field was there when a frame was painted. */
 	async function watchForms(context: BrowserContext): Promise<string[]> {

@@ -168,6 +168,57 @@ test.describe('a slow service', () => {
 	});
 });
 
+test.describe('the client, which only a request needs,', () => {
+	const script = /\/_app\/immutable\/.*\.js$/;
+
+	for (const path of ['/login', '/register']) {
+		test(`comes when a field of ${path} has the focus, and not before`, async ({ page, context }) => {
+			const scripts: string[] = [];
+			context.on('request', (request) => {
+				if (script.test(request.url())) scripts.push(request.url());
+			});
+			await page.goto(path, { waitUntil: 'networkidle' });
+			const first = scripts.length;
+			await page.getByRole('main').getByRole('textbox').first().focus();
+			await expect.poll(() => scripts.length).toBeGreaterThan(first);
+		});
+	}
+
+	test('is waited for, and the form is sent once', async ({ page, context, account }) => {
+		await page.goto('/login', { waitUntil: 'networkidle' });
+		const come = gate();
+		await page.route(script, async (route) => {
+			await come.passed;
+			await route.continue();
+		});
+		await fillSignIn(page, account);
+		const calls = apiCalls(context);
+		await signInButton(page).dblclick();
+		await expect(signInButton(page)).toHaveAttribute('aria-disabled', 'true');
+		expect(calls).toEqual([]);
+		come.open();
+		await expect(page.getByText(account.email)).toBeVisible();
+		expect(calls).toEqual(['POST /auth/login', 'GET /auth/profile']);
+	});
+
+	test.describe('if it cannot be loaded,', () => {
+		test.use({ expectErrors: failing('aborted') });
+
+		test('is missed in words, and tried again at the next click', async ({ page, account }) => {
+			await page.goto('/login', { waitUntil: 'networkidle' });
+			await page.route(script, (route) => route.abort());
+			await fillSignIn(page, account);
+			await signInButton(page).click();
+			await expect(page.getByRole('alert')).toContainText('A part of this page could not be loaded.');
+			await expect(signInButton(page)).not.toHaveAttribute('aria-disabled');
+			await page.unroute(script);
+			await signInButton(page).click();
+			await expect(page.getByText(account.email)).toBeVisible();
+			await expect(page).toHaveURL('/account/profile');
+		});
+	});
+});
+
 test.describe('without a network', () => {
 	test.use({ expectErrors: failing('offline') });
 

@@ -1,11 +1,12 @@
 /**
- * After `vite build`: moves every inline script of the pages into a file of its own, named by its hash, so that one
- * constant `script-src 'self'` admits all pages and nothing else; then compresses what a CDN would. Fails where the
- * distribution would not serve a page, or its policy not what is in it.
+ * After `vite build`: moves every inline script of the pages, minified, into a file of its own, named by its hash, so
+ * that one constant `script-src 'self'` admits all pages and nothing else; then compresses what a CDN would. Fails where
+ * the distribution would not serve a page, or its policy not what is in it.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join, relative } from 'node:path';
+import { minifySync } from 'vite';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { cdnFile } from './cdn.ts';
 
@@ -29,8 +30,10 @@ for (const file of files.filter((file) => file.endsWith('.html'))) {
 	);
 	for (const [whole, attributes = '', text = ''] of inline) {
 		if (attributes.trim() !== '') throw new Error(`${file}: an inline script with attributes:${attributes}`);
-		const name = `boot.${createHash('sha256').update(text).digest('base64url').slice(0, 10)}.js`;
-		await writeFile(join(build, immutable, name), text);
+		const { code, errors } = minifySync('boot.js', text, { module: false });
+		if (errors[0]) throw new Error(`${file}: ${errors[0].message}`);
+		const name = `boot.${createHash('sha256').update(code).digest('base64url').slice(0, 10)}.js`;
+		await writeFile(join(build, immutable, name), code);
 		moved.add(join(build, immutable, name));
 		html = html.replace(whole, () => `<script src="/${immutable}/${name}"></script>`);
 	}

@@ -48,7 +48,8 @@ const site = `http://127.0.0.1:${port}`;
 
 async function measure(browser: Browser, debuggingPort: number): Promise<Figure[]> {
 	const figures: Figure[] = [];
-	for (const [name, path] of Object.entries(pages)) {
+	// The language file is part of it. German, the longer one, is for comparison.
+	for (const [name, path] of Object.entries({ ...pages, 'login, German': german['login, German'] })) {
 		const bytes = await onePage(browser, (context) => scriptBytes(context, path));
 		const bar = name === 'login' && { bar: '≤ 45 KiB', held: bytes <= maxScript };
 		figures.push({ name: `${name}: JavaScript`, value: `${(bytes / 1024).toFixed(1)} KiB`, ...bar });
@@ -70,7 +71,11 @@ async function measure(browser: Browser, debuggingPort: number): Promise<Figure[
 	});
 	figures.push({ name: 'profile, signed in: LCP', value: shown(times) });
 	for (const [name, path] of Object.entries({ ...pages, ...german })) {
-		const scores = await lighthouseScores(path, debuggingPort);
+		const scores = await lighthouseScores(path, debuggingPort).catch((error: unknown) => {
+			// A run may lose its browser, or its page, on a busy machine; two in a row are no chance.
+			process.stderr.write(`${String(error)}; once more\n`);
+			return lighthouseScores(path, debuggingPort);
+		});
 		const held = scores.length === 4 && scores.every((score) => score >= minScore);
 		figures.push({ name: `${name}: Lighthouse`, value: scores.join(' / '), bar: '≥ 95', held });
 	}

@@ -1,6 +1,7 @@
 import { browser } from '$app/env';
 import type { User, Versioned } from '@vestibule/client';
-import { client, session } from './session.svelte.ts';
+import { client } from './client.ts';
+import { session } from './session.svelte.ts';
 
 /**
  * What a page of the account shows, as a promise: the page is there at once, with a skeleton in its place. When the site

@@ -32,6 +32,36 @@ export function failureOf(error: unknown, copy: Copy): Failure {
 	}
 }
 
+/** By the field's name: what is wrong with it, in the reader's language. */
+export type Faults<Values> = Partial<Record<keyof Values, string>>;
+
+/**
+ * Which field something belongs to that does not name it: a code of the whole request, say `email_taken`, or a pointer,
+ * say `/email`.
+ */
+export type Places<Values> = Partial<Record<string, keyof Values & string>>;
+
+/** What the service says against the fields of a form. */
+export function faultsOf<Values extends Record<string, string>>(
+	error: unknown,
+	values: Values,
+	copy: Copy,
+	places: Places<Values>
+): Faults<Values> {
+	const faults: Record<string, string> = {};
+	if (error instanceof Problem) {
+		const place = places[error.code];
+		if (place) faults[place] = faultText(copy, place, error.code);
+		else
+			for (const { pointer, code, detail } of error.errors) {
+				const name = pointer.slice(1);
+				const field = places[pointer] ?? name;
+				if (field in values) faults[field] ??= faultText(copy, name, code, detail);
+			}
+	}
+	return faults as Faults<Values>;
+}
+
 /**
  * What is wrong with a field, in the reader's language. A code may be said in its own way of one field
  * (`too_short_password`), and the service's reasons against a password are known by their text.

@@ -1,9 +1,11 @@
 import { page } from '$app/state';
-import { Problem } from '@vestibule/client';
 import { tick } from 'svelte';
-import type { BaseIssue, BaseSchema } from 'valibot';
-import { safeParse } from 'valibot';
-import { failureOf, faultText, type Failure } from './failure.ts';
+import type { Failure, Faults, Places } from './failure.ts';
+import type { Schema } from './schemas.ts';
+import { loadClient } from './session.svelte.ts';
+
+export type Loaded = Awaited<ReturnType<typeof loadClient>>;
+type Send<Values> = (values: Values, loaded: Loaded) => Promise<void>;
 
 /**
  * A form: its values, what is wrong with them, and whether it is on its way. Faults come from the schema before a
@@ -11,79 +13,54 @@ import { failureOf, faultText, type Failure } from './failure.ts';
  */
 export class Form<Values extends Record<string, string>> {
 	values: Values;
-	/** By the field's name: what is wrong with it, in the reader's language. */
-	faults = $state<Partial<Record<keyof Values, string>>>({});
+	faults = $state.raw<Faults<Values>>({});
 	failure = $state.raw<Failure | null>(null);
 	busy = $state(false);
 	/** For a live region: how many faults there are. */
 	announcement = $state('');
 
-	readonly #schema: BaseSchema<Values, Values, BaseIssue<unknown>>;
+	readonly #schema: Schema;
 
-	/** The messages of `schema` are codes of `copy.faults`. */
-	constructor(values: Values, schema: BaseSchema<Values, Values, BaseIssue<unknown>>) {
+	constructor(values: Values, schema: Schema) {
 		this.values = $state(values);
 		this.#schema = schema;
 	}
 
+	/** Loads what `submit` will need. Nobody waits for it yet, and `submit` tries again. */
+	readonly prepare = () => void loadClient().catch(() => {});
+
 	/**
-	 * Checks, and sends once. `send` gets the values; what it throws is shown. `places` says which field something belongs
-	 * to that does not name it: a code of the whole request, say `email_taken`, or a pointer, say `/email`.
+	 * Checks, and sends once. `send` gets the values; what it throws is shown, by `places` as `faultsOf` has it.
 	 * @returns whether it was sent and accepted
 	 */
-	async submit(
-		form: HTMLFormElement,
-		send: (values: Values) => Promise<void>,
-		places: Partial<Record<string, keyof Values & string>> = {}
-	): Promise<boolean> {
+	async submit(form: HTMLFormElement, send: Send<Values>, places: Places<Values> = {}): Promise<boolean> {
 		if (this.busy) return false;
+		this.busy = true;
 		this.failure = null;
-		this.faults = this.#check();
-		if (Object.keys(this.faults).length > 0) {
-			await this.#point(form);
+		this.faults = {};
+		const isDone = await this.#try(send, places).finally(() => (this.busy = false));
+		if (!isDone) await this.#point(form);
+		return isDone;
+	}
+
+	async #try(send: Send<Values>, places: Places<Values>): Promise<boolean> {
+		const copy = page.data.copy;
+		const loaded = await loadClient().catch(() => null);
+		if (!loaded) {
+			this.failure = { text: copy.failures.notLoaded, retry: true };
 			return false;
 		}
-		this.busy = true;
+		this.faults = loaded.check(this.#schema, this.values, copy);
+		if (Object.keys(this.faults).length > 0) return false;
 		try {
-			await send({ ...this.values });
+			await send({ ...this.values }, loaded);
 			return true;
 		} catch (error) {
-			this.#take(error, places);
-		} finally {
-			this.busy = false;
+			this.faults = loaded.faultsOf(error, this.values, copy, places);
+			// A fault of what the form has no field for is shown too, rather than nothing at all.
+			if (Object.keys(this.faults).length === 0) this.failure = loaded.failureOf(error, copy);
+			return false;
 		}
-		await this.#point(form);
-		return false;
-	}
-
-	#check(): typeof this.faults {
-		const result = safeParse(this.#schema, this.values);
-		const faults: Record<string, string> = {};
-		for (const issue of result.issues ?? []) {
-			const field = String(issue.path?.[0]?.key ?? '');
-			faults[field] ??= faultText(page.data.copy, field, issue.message);
-		}
-		return faults as typeof this.faults;
-	}
-
-	#take(error: unknown, places: Partial<Record<string, keyof Values & string>>) {
-		const copy = page.data.copy;
-		const place = error instanceof Problem ? places[error.code] : undefined;
-		if (error instanceof Problem && place) {
-			this.faults = { [place]: faultText(copy, place, error.code) } as typeof this.faults;
-			return;
-		}
-		const faults: Record<string, string> = {};
-		if (error instanceof Problem) {
-			for (const { pointer, code, detail } of error.errors) {
-				const name = pointer.slice(1);
-				const field = places[pointer] ?? name;
-				if (field in this.values) faults[field] ??= faultText(copy, name, code, detail);
-			}
-		}
-		this.faults = faults as typeof this.faults;
-		// A fault of what the form has no field for is shown too, rather than nothing at all.
-		if (Object.keys(faults).length === 0) this.failure = failureOf(error, copy);
 	}
 
 	async #point(form: HTMLFormElement) {

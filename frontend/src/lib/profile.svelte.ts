@@ -1,5 +1,6 @@
 import { Problem, type ProfileChange, type User, type Versioned } from '@vestibule/client';
-import { client, session } from './session.svelte.ts';
+import { client } from './client.ts';
+import { session } from './session.svelte.ts';
 
 export type EditableField = 'username' | 'full_name' | 'birth_date' | 'bio';
 

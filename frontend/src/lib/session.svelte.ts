@@ -1,12 +1,21 @@
 import { goto } from '$app/navigation';
-import { createClient, type Status, type User } from '@vestibule/client';
+import { whenNeeded, type Client, type Status, type User } from '@vestibule/client';
 import { href, isAccountPage, loginFrom } from './paths.ts';
 
-/** The one client of this tab. It makes no request by itself. */
-export const client = createClient();
+/**
+ * The client, and what only a request needs. Rejects if that can't be loaded. The next call tries anew, though browsers
+ * from before the summer of 2026 keep the failure until the page is loaded anew.
+ */
+export const loadClient = () => import('./client.ts');
+
+let resolveCame: (client: Client) => void;
+const came = new Promise<Client>((resolve) => (resolveCame = resolve));
+/** Tells the pages, which follow it from now on. */
+export const hasCome = (client: Client) => resolveCame(client);
 
 class Session {
-	status = $state<Status>(client.status);
+	/** Until the client has come, nobody knows. */
+	status = $state<Status>('unknown');
 	/** Who is signed in, as far as a page has asked; the header shows their initials. */
 	user = $state.raw<User | null>(null);
 }
@@ -28,6 +37,7 @@ export async function act(run: () => Promise<void>): Promise<void> {
 /** Leaves at once, whatever the network does; rejects later if the service could not be told. */
 export function signOut(): Promise<void> {
 	return act(async () => {
+		const { client } = await loadClient();
 		const told = client.logout();
 		told.catch(() => {});
 		await go(href(''));
@@ -43,8 +53,8 @@ export function go(address: string): Promise<void> {
 	return goto(address, { replaceState: true }).catch(() => {});
 }
 
-/** Follows the client: what another tab did, too. Returns the end of it. */
-export function followSession(): () => void {
+/** Loads the client if there may be a session, now or by what another tab does, and follows it. */
+export function followSession() {
 	const follow = (status: Status) => {
 		const before = session.status;
 		session.status = status;
@@ -57,7 +67,10 @@ export function followSession(): () => void {
 		// Somebody else, in another tab: nothing of the one before may stay, what was typed into a form included.
 		if (status === 'signed_in' && before === 'signed_in') location.reload();
 	};
-	// The page's data are asked for before it comes alive, and the answer may be here already.
-	if (client.status !== session.status) follow(client.status);
-	return client.subscribe(follow);
+	whenNeeded(loadClient);
+	void came.then((client) => {
+		// The page's data are asked for before it comes alive, and the answer may be here already.
+		follow(client.status);
+		client.subscribe(follow);
+	});
 }

@@ -1,5 +1,7 @@
 import createApi from 'openapi-fetch';
-import { browser, Deadlines, type Environment } from './environment.ts';
+import { Deadlines } from './deadlines.ts';
+import { browser, type Environment } from './environment.ts';
+import { channelName } from './needed.ts';
 import type { components, paths } from './openapi.d.ts';
 import { problemOf, SignedOut, Unreachable } from './problem.ts';
 import { Session as Signed, type Status } from './session.ts';
@@ -99,7 +101,7 @@ export function createClient({ baseUrl = '', environment: given }: ClientOptions
 		return { data: data as NonNullable<Answer['data']>, response, sentAt };
 	}
 
-	const session = new Signed(environment, deadlines, `vestibule:${baseUrl}`, async () => {
+	const session = new Signed(environment, deadlines, channelName(baseUrl), async () => {
 		const { data, sentAt } = await send((signal) => api.POST('/auth/refresh', { signal }), 'access_token');
 		return { tokens: data, sentAt };
 	});

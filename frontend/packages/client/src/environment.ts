@@ -71,38 +71,3 @@ function setHint(value: 0 | 1, seconds: number) {
 	const secure = location.protocol === 'https:' ? '; Secure' : '';
 	document.cookie = `signed-in=${value}; Path=/; SameSite=Strict; Max-Age=${seconds}${secure}`;
 }
-
-/** One at a time within this tab. */
-export function locksOfTab(): Locks {
-	let last: Promise<unknown> = Promise.resolve();
-	return { request: (_name, _options, work) => (last = last.then(work)), query: async () => ({}) };
-}
-
-/** Deadlines, which pass all at once when the client is closed. */
-export class Deadlines {
-	readonly #environment: Environment;
-	readonly #passing = new Set<() => void>();
-
-	constructor(environment: Environment) {
-		this.#environment = environment;
-	}
-
-	/** Calls `passed` after `ms`, unless what this returns is called before. */
-	set(ms: number, passed: () => void): () => void {
-		const stop = () => {
-			this.#environment.clearTimeout(timer as never);
-			this.#passing.delete(pass);
-		};
-		const pass = () => {
-			stop();
-			passed();
-		};
-		const timer = this.#environment.setTimeout(pass, ms);
-		this.#passing.add(pass);
-		return stop;
-	}
-
-	passAll() {
-		for (const pass of this.#passing) pass();
-	}
-}

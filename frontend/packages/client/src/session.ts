@@ -1,4 +1,5 @@
-import { locksOfTab, type Channel, type Deadlines, type Environment, type Locks } from './environment.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Channel, Environment, Locks } from './environment.ts';
 import type { components } from './openapi.d.ts';
 import { Problem, SignedOut } from './problem.ts';
 import { parse, type Message, type Shared } from './tabs.ts';
@@ -353,6 +354,12 @@ function claimsOf(accessToken: string): Claims {
 	} catch {
 		return { user: '', session: '' };
 	}
+}
+
+/** One at a time within this tab. */
+function locksOfTab(): Locks {
+	let last: Promise<unknown> = Promise.resolve();
+	return { request: (_name, _options, work) => (last = last.then(work)), query: async () => ({}) };
 }
 
 function nothing() {}

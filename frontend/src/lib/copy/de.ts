@@ -57,6 +57,7 @@ export default {
 	},
 	login: {
 		title: 'Anmelden',
+		description: 'Melden Sie sich mit E-Mail-Adresse oder Benutzername an.',
 		identifier: 'E-Mail-Adresse oder Benutzername',
 		password: 'Passwort',
 		submit: 'Anmelden',
@@ -64,6 +65,7 @@ export default {
 	},
 	register: {
 		title: 'Konto anlegen',
+		description: 'Eine E-Mail-Adresse, ein Benutzername und ein Passwort genügen.',
 		email: 'E-Mail-Adresse',
 		username: 'Benutzername',
 		usernameHint: '3 bis 32 Buchstaben oder Ziffern, dazwischen Punkte, Binde- und Unterstriche.',
@@ -83,6 +85,7 @@ export default {
 	reasons: (detail: string): string | undefined => reasons[detail],
 	profile: {
 		title: 'Profil',
+		description: 'Was Ihr Konto über Sie sagt, zum Ansehen und Ändern.',
 		email: 'E-Mail-Adresse',
 		username: 'Benutzername',
 		fullName: 'Voller Name',
@@ -162,6 +165,8 @@ export default {
 		too_many_requests: 'Zu viele Versuche. Bitte warten.',
 		unavailable: 'Der Dienst kann gerade nicht antworten. Es ist nichts verloren.',
 		unreachable: 'Der Dienst ist nicht zu erreichen. Bitte die Verbindung prüfen.',
+		notLoaded:
+			'Ein Teil dieser Seite konnte nicht geladen werden. Prüfen Sie die Verbindung und versuchen Sie es noch einmal; hilft das nicht, laden Sie die Seite neu.',
 		offline: 'Sie sind offline.',
 		forbidden: 'Von dieser Seite nimmt der Dienst keine Anmeldungen an.',
 		conflict: 'Das wurde gleichzeitig geändert. Bitte noch einmal versuchen.',

@@ -33,6 +33,7 @@ export default {
 	},
 	login: {
 		title: 'Sign in',
+		description: 'Sign in with your e-mail address or your username.',
 		identifier: 'E-mail address or username',
 		password: 'Password',
 		submit: 'Sign in',
@@ -40,6 +41,7 @@ export default {
 	},
 	register: {
 		title: 'Create an account',
+		description: 'An e-mail address, a username and a password are all it takes.',
 		email: 'E-mail address',
 		username: 'Username',
 		usernameHint: '3 to 32 letters or digits; dots, dashes and underscores between them.',
@@ -60,6 +62,7 @@ export default {
 	reasons: (detail: string): string | undefined => detail || undefined,
 	profile: {
 		title: 'Profile',
+		description: 'See and change what your account says about you.',
 		email: 'E-mail address',
 		username: 'Username',
 		fullName: 'Full name',
@@ -142,6 +145,8 @@ export default {
 		too_many_requests: 'Too many tries. Please wait.',
 		unavailable: 'The service cannot answer just now. Nothing is lost.',
 		unreachable: 'The service cannot be reached. Check the connection.',
+		notLoaded:
+			'A part of this page could not be loaded. Check the connection and try again; if that does not help, load the page anew.',
 		offline: 'You are offline.',
 		forbidden: 'This page is not one that the service takes sign-ins from.',
 		conflict: 'This was changed at the same time. Please try again.',
