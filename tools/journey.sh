@@ -3,7 +3,7 @@
 #
 # JOURNEY_EMAIL, JOURNEY_PASSWORD  an account of the journey's own, registered the first time and then used again, so that a
 #                                  deployment isn't filled with accounts; its password is never changed. Without them each
-#                                  journey has a new account.
+#                                  journey has a new account. Both or neither; no quote or backslash in them.
 # JOURNEY_GATEWAY                  sam-local or cargo-lambda, which know no cookies' origin of their own; sam-local also answers
 #                                  unknown paths itself.
 #
@@ -12,6 +12,16 @@ set -euo pipefail
 base=${1:?usage: tools/journey.sh BASE_URL}
 base=${base%/}
 gateway=${JOURNEY_GATEWAY:-}
+# An address without its password would be registered with one that nobody knows afterwards.
+[[ ${JOURNEY_EMAIL:+set} == "${JOURNEY_PASSWORD:+set}" ]] || {
+  echo 'journey: JOURNEY_EMAIL and JOURNEY_PASSWORD belong together' >&2
+  exit 1
+}
+# They go into JSON as they are.
+[[ ${JOURNEY_EMAIL:-}${JOURNEY_PASSWORD:-} != *[\"\\]* ]] || {
+  echo 'journey: a quote or backslash in JOURNEY_EMAIL or JOURNEY_PASSWORD' >&2
+  exit 1
+}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 json='Content-Type: application/json'

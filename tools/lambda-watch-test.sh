@@ -22,5 +22,5 @@ wait_for "http://127.0.0.1:$port/health" "$data/watch.log" 600 "$watch"
 for path in register login refresh logout sessions password/change profile; do
   curl --silent --max-time 600 --output /dev/null "http://127.0.0.1:$port/auth/$path" || true
 done
-JOURNEY_GATEWAY=cargo-lambda JOURNEY_EMAIL='' tools/journey.sh "http://127.0.0.1:$port"
+JOURNEY_GATEWAY=cargo-lambda JOURNEY_EMAIL='' JOURNEY_PASSWORD='' tools/journey.sh "http://127.0.0.1:$port"
 echo "lambda-watch-test: done"

@@ -101,7 +101,7 @@ api=$(free_port)
 sam local start-api "${options[@]}" --env-vars "$data/env.json" --warm-containers LAZY --port "$api" >"$data/api.log" 2>&1 &
 started+=($!)
 wait_for "http://127.0.0.1:$api/health" "$data/api.log" 120 $!
-JOURNEY_GATEWAY=sam-local JOURNEY_EMAIL='' tools/journey.sh "http://127.0.0.1:$api"
+JOURNEY_GATEWAY=sam-local JOURNEY_EMAIL='' JOURNEY_PASSWORD='' tools/journey.sh "http://127.0.0.1:$api"
 
 access_token='' refresh_token='' session_id=''
 # invoke EVENT FUNCTION PATTERN: keeps the tokens that the answer brings.
