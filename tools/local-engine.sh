@@ -21,7 +21,7 @@ start_engine() {
   site=http://127.0.0.1:$port
   # The origin of the events that bring a cookie.
   VESTIBULE_ORIGINS=http://127.0.0.1:3000 PORT=$port DYNAMODB_LISTEN=${endpoint#http://} \
-    VESTIBULE_DATA=$data target/local/devserver >"$data/engine.log" 2>&1 &
+    VESTIBULE_DATA=$data "${CARGO_TARGET_DIR:-target}/local/devserver" >"$data/engine.log" 2>&1 &
   started+=($!)
   wait_for "$site/health" "$data/engine.log" 30 "$!"
 }

@@ -78,7 +78,7 @@ done
 token=$(grep -o '"ClientRequestToken": *"[^"]*"' events/rotate-keys-rotation.json | sed 's/.*: *"//; s/"//')
 secret=$(grep -o '"SecretId": *"[^"]*"' events/rotate-keys-rotation.json | sed 's/.*: *"//; s/"//')
 cargo build --quiet --locked --package auth-testing --example stand-ins
-target/debug/examples/stand-ins "$bridge" "$data/keys.json" "$token" >"$data/stand-ins" 2>"$data/stand-ins.log" &
+"${CARGO_TARGET_DIR:-target}/debug/examples/stand-ins" "$bridge" "$data/keys.json" "$token" >"$data/stand-ins" 2>"$data/stand-ins.log" &
 started+=($!)
 until [[ -s $data/stand-ins ]]; do kill -0 $! 2>/dev/null || fail "$(<"$data/stand-ins.log")"; sleep 0.1; done
 read -r secrets bus <"$data/stand-ins"
