@@ -23,4 +23,4 @@ pub use breaches::{Breaches, Says, sha1};
 pub use event_bridge::{BusFault, EventBridge};
 pub use secrets::SecretsManager;
 pub use test_app::{ISSUER, NOW, TestApp, with_origin_proof};
-pub use wire::{Call, Fault, Hold, Wire};
+pub use wire::{Call, Fault, Hold, LATE, Wire};

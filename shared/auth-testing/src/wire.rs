@@ -1,11 +1,13 @@
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::Engine;
@@ -47,9 +49,22 @@ pub enum Fault {
     ServerError,
     /// No answer ever; nothing is written.
     Hang,
+    /// The call takes effect, and there is no answer ever.
+    HangAfter,
+    /// The call takes effect when the SDK has given it up, [`LATE`] after its arrival.
+    Late,
+    /// The call takes effect, and its answer takes 300 ms longer.
+    Slow,
+    /// The connection ends without an answer; nothing is written.
+    CutOff,
+    /// The call takes effect, and the connection ends without an answer.
+    CutOffAfter,
     /// A `BatchGetItem` reads nothing and names all its keys as unprocessed.
     PutOff,
 }
+
+/// Above the time of one attempt, and below that of an operation with all its attempts: see `store/sdk.rs`.
+pub const LATE: Duration = Duration::from_millis(1500);
 
 /// An HTTP proxy between the application and the engine. One a test, so that tests don't disturb each other.
 #[derive(Clone)]
@@ -115,9 +130,47 @@ impl Wire {
         self.state.faults.lock().unwrap().push_back((operation.to_owned(), fault));
     }
 
+    /// Asks `draw` for the fault of every call, by its operation, for which no failure was asked otherwise.
+    pub fn draw_faults(&self, draw: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+        *self.state.draw.lock().unwrap() = Some(Box::new(draw));
+    }
+
+    /// No faults from here on, and a return when the calls on their way have taken effect, those included that the SDK
+    /// has given up.
+    pub async fn settle(&self) {
+        *self.state.draw.lock().unwrap() = None;
+        self.state.faults.lock().unwrap().clear();
+        while self.state.under_way.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Runs the work until it is done, or dead at its call number `calls_before`, as if its process were killed. Says
+    /// whether it died.
+    ///
+    /// What the work had sent takes effect, except that last call, which does if `takes_effect`.
+    pub async fn kill_at(&self, calls_before: usize, takes_effect: bool, work: impl Future) -> bool {
+        let (killed, reached) = (Arc::new(Notify::new()), AtomicUsize::new(0));
+        let tell = killed.clone();
+        self.draw_faults(move |_| {
+            if reached.fetch_add(1, Ordering::SeqCst) != calls_before {
+                return None;
+            }
+            tell.notify_one();
+            Some(if takes_effect { Fault::HangAfter } else { Fault::Hang })
+        });
+        let died = tokio::select! {
+            biased;
+            () = killed.notified() => true,
+            _ = work => false,
+        };
+        self.settle().await;
+        died
+    }
+
     /// Stops the next call of this operation before it takes effect, until [`Hold::release`].
     ///
-    /// The SDK gives an attempt up after 0.9 s and sends another, so release it sooner.
+    /// The SDK gives an attempt up after 0.9 s and sends another; the one that is held takes effect all the same.
     pub fn hold(&self, operation: &str) -> Hold {
         let gate = Arc::new(Gate::default());
         self.state.holds.lock().unwrap().push_back((operation.to_owned(), gate.clone()));
@@ -163,7 +216,12 @@ struct WireState {
     delay: Mutex<Duration>,
     faults: Mutex<VecDeque<(String, Fault)>>,
     holds: Mutex<VecDeque<(String, Arc<Gate>)>>,
+    draw: Mutex<Option<Draw>>,
+    /// Calls that have arrived, and neither taken effect nor been refused.
+    under_way: AtomicUsize,
 }
+
+type Draw = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 
 #[derive(Default)]
 struct Gate {
@@ -180,6 +238,8 @@ impl WireState {
             delay: Mutex::default(),
             faults: Mutex::default(),
             holds: Mutex::default(),
+            draw: Mutex::default(),
+            under_way: AtomicUsize::new(0),
         }
     }
 
@@ -270,42 +330,84 @@ fn shared_engine() -> &'static SharedEngine {
 }
 
 async fn proxy(State(wire): State<Arc<WireState>>, request: Request) -> Response {
-    let (mut head, body) = request.into_parts();
-    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("the request's body");
-    let mut request: Value = serde_json::from_slice(&body).expect("the request is JSON");
+    // A call that has arrived takes its course, whether or not somebody still waits for the answer.
+    let course = tokio::spawn(async move { wire.course(head, &body).await });
+    match course.await.expect("an answer or none") {
+        Outcome::Answer(answer) => answer,
+        Outcome::Silence => std::future::pending().await,
+        // Ends the task of this connection, and so the connection, without the message of a panic.
+        Outcome::CutOff => resume_unwind(Box::new("cut off by the test")),
+    }
+}
 
-    let call = wire.start(&operation, request.clone());
-    if let Some(gate) = take(&wire.holds, &operation) {
-        gate.reached.notify_one();
-        gate.released.notified().await;
-    }
-    let delay = *wire.delay.lock().unwrap();
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
-    let fault = take(&wire.faults, &operation);
-    let refusal = match fault {
-        None | Some(Fault::LoseAnswer) => None,
-        Some(Fault::Hang) => std::future::pending().await,
-        Some(Fault::Conflict) => Some(conflict(&request)),
-        Some(Fault::Throttle) => Some(error(StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException")),
-        Some(Fault::ServerError) => Some(server_error()),
-        Some(Fault::PutOff) => Some(put_off(&request)),
-    };
-    if let Some(refusal) = refusal {
-        wire.finish(call, b"");
-        return refusal;
-    }
+/// What the caller is told.
+enum Outcome {
+    Answer(Response),
+    Silence,
+    CutOff,
+}
 
-    request["ReturnConsumedCapacity"] = json!("INDEXES");
-    head.uri = shared_engine().endpoint.parse().expect("an address");
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.remove(header::HOST);
-    let (status, headers, body) = wire.send(Request::from_parts(head, Body::from(request.to_string()))).await;
-    wire.finish(call, &body);
-    if fault == Some(Fault::LoseAnswer) { server_error() } else { (status, headers, body).into_response() }
+impl WireState {
+    async fn course(&self, mut head: Parts, body: &[u8]) -> Outcome {
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let mut request: Value = serde_json::from_slice(body).expect("the request is JSON");
+
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let call = self.start(&operation, request.clone());
+        if let Some(gate) = take(&self.holds, &operation) {
+            gate.reached.notify_one();
+            gate.released.notified().await;
+        }
+        let delay = *self.delay.lock().unwrap();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let fault = take(&self.faults, &operation).or_else(|| self.draw.lock().unwrap().as_mut()?(&operation));
+        let refusal = match fault {
+            None | Some(Fault::LoseAnswer | Fault::HangAfter | Fault::Slow | Fault::CutOffAfter) => None,
+            Some(Fault::Late) => {
+                tokio::time::sleep(LATE).await;
+                None
+            }
+            Some(Fault::Hang) => Some(Outcome::Silence),
+            Some(Fault::CutOff) => Some(Outcome::CutOff),
+            Some(Fault::Conflict) => Some(Outcome::Answer(conflict(&request))),
+            Some(Fault::Throttle) => {
+                Some(Outcome::Answer(error(StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException")))
+            }
+            Some(Fault::ServerError) => Some(Outcome::Answer(server_error())),
+            Some(Fault::PutOff) => Some(Outcome::Answer(put_off(&request))),
+        };
+        if let Some(refusal) = refusal {
+            // What never answers never finishes.
+            if !matches!(refusal, Outcome::Silence) {
+                self.finish(call, b"");
+            }
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            return refusal;
+        }
+
+        request["ReturnConsumedCapacity"] = json!("INDEXES");
+        head.uri = shared_engine().endpoint.parse().expect("an address");
+        head.headers.remove(header::CONTENT_LENGTH);
+        head.headers.remove(header::HOST);
+        let (status, headers, body) = self.send(Request::from_parts(head, Body::from(request.to_string()))).await;
+        self.finish(call, &body);
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        match fault {
+            Some(Fault::LoseAnswer) => Outcome::Answer(server_error()),
+            Some(Fault::HangAfter | Fault::Late) => Outcome::Silence,
+            Some(Fault::CutOffAfter) => Outcome::CutOff,
+            Some(Fault::Slow) => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Outcome::Answer((status, headers, body).into_response())
+            }
+            _ => Outcome::Answer((status, headers, body).into_response()),
+        }
+    }
 }
 
 /// The first entry that is meant for this operation.
@@ -413,9 +515,60 @@ mod tests {
             assert_eq!(is_there(&wire, "a").await, is_written, "{fault:?}");
         }
         assert_eq!(put(&wire, "b").await.0, 200);
-        wire.fail_next("PutItem", Fault::Hang);
-        assert!(tokio::time::timeout(Duration::from_millis(50), put(&wire, "c")).await.is_err());
-        assert!(!is_there(&wire, "c").await);
+        for (key, fault, is_written) in [("c", Fault::Hang, false), ("d", Fault::HangAfter, true)] {
+            wire.fail_next("PutItem", fault);
+            assert!(tokio::time::timeout(Duration::from_millis(50), put(&wire, key)).await.is_err());
+            assert_eq!(is_there(&wire, key).await, is_written, "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_before_or_after_the_write() {
+        let wire = Wire::open().await;
+        for (key, fault, is_written) in [("a", Fault::CutOff, false), ("b", Fault::CutOffAfter, true)] {
+            wire.fail_next("PutItem", fault);
+            let request = Request::post(format!("{}/", wire.endpoint()))
+                .header("x-amz-target", "DynamoDB_20120810.PutItem")
+                .header(header::CONTENT_TYPE, JSON)
+                .header("x-amz-date", "20261124T093000Z")
+                .header(header::AUTHORIZATION, SIGNATURE);
+            let body = json!({ "TableName": wire.table(), "Item": item(key) });
+            assert!(wire.state.client.request(request.body(Body::from(body.to_string())).unwrap()).await.is_err());
+            assert_eq!(is_there(&wire, key).await, is_written, "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_late_call_takes_effect_although_nobody_waits() {
+        let wire = Wire::open().await;
+        wire.fail_next("PutItem", Fault::Late);
+        assert!(tokio::time::timeout(Duration::from_millis(50), put(&wire, "a")).await.is_err());
+        assert!(!is_there(&wire, "a").await);
+        wire.settle().await;
+        assert!(is_there(&wire, "a").await);
+    }
+
+    #[tokio::test]
+    async fn faults_are_drawn_until_it_settles() {
+        let wire = Wire::open().await;
+        wire.draw_faults(|operation| (operation == "PutItem").then_some(Fault::ServerError));
+        assert_eq!((put(&wire, "a").await.0, put(&wire, "b").await.0), (500, 500));
+        wire.settle().await;
+        assert_eq!(put(&wire, "a").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn work_is_killed_at_the_call_that_is_asked_for() {
+        let wire = Wire::open().await;
+        let work = async || {
+            put(&wire, "a").await;
+            put(&wire, "b").await;
+        };
+        assert!(wire.kill_at(1, false, work()).await);
+        assert!(is_there(&wire, "a").await && !is_there(&wire, "b").await);
+        assert!(wire.kill_at(1, true, work()).await);
+        assert!(is_there(&wire, "b").await);
+        assert!(!wire.kill_at(2, true, work()).await);
     }
 
     #[tokio::test]

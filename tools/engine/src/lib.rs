@@ -6,6 +6,7 @@
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use dynoxide::Database;
 use dynoxide::server::serve_with_shutdown;
@@ -18,6 +19,12 @@ use tokio::net::TcpListener;
 /// # Errors
 /// One line that names what template.yaml lacks.
 pub fn table_definition() -> Result<Value, String> {
+    // Tests make tables by the hundred.
+    static DEFINITION: OnceLock<Result<Value, String>> = OnceLock::new();
+    DEFINITION.get_or_init(read_definition).clone()
+}
+
+fn read_definition() -> Result<Value, String> {
     const REQUIRED: [&str; 6] = [
         "AttributeDefinitions",
         "KeySchema",

@@ -139,6 +139,24 @@ impl Intercept for Retries {
     }
 }
 
+/// Makes no second attempt when the first had no answer: that may still be on its way, and take effect after whatever
+/// the second one's answer has led to. For a write that neither has a condition nor a token of its own.
+#[derive(Debug)]
+pub struct Unanswered;
+
+impl ClassifyRetry for Unanswered {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.output_or_error() {
+            Some(Err(error)) if error.is_timeout_error() || error.is_connector_error() => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "unanswered writes"
+    }
+}
+
 /// A conflict with another transaction is over in milliseconds: worth a retry, which the SDK does not do by itself.
 /// The retry carries the same `ClientRequestToken`, so a write whose answer was lost is not made twice.
 #[derive(Debug)]

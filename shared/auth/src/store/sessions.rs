@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 
 use super::accounts::write;
 use super::item::{ROTATED, key, read_session, session_item};
-use super::{Store, email_pk, n, s, session_pk, unavailable, user_pk};
+use super::{Store, email_pk, n, s, sdk, session_pk, unavailable, user_pk};
 use crate::{Error, Lifetimes, RefreshToken, Result, Session, SessionId, Timestamp, User, UserId};
 
 /// What the end of a session came to.
@@ -30,10 +30,14 @@ pub enum Rotation {
 }
 
 impl Store {
-    /// Writes a new session. The id is fresh, so a retried write is the same write.
+    /// Writes a new session.
+    ///
+    /// A refused write is made again, but one that had no answer is not: should it come late, it would bring a session
+    /// back that was ended meanwhile, or set one back that was rotated. Nobody has the tokens of what it may open.
     pub async fn session_create(&self, session: &Session) -> Result<()> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(session_item(session)));
-        put.send().await.map(drop).map_err(|error| unavailable("PutItem", &error))
+        let once = aws_sdk_dynamodb::Config::builder().retry_classifier(sdk::Unanswered);
+        put.customize().config_override(once).send().await.map(drop).map_err(|error| unavailable("PutItem", &error))
     }
 
     /// Uses up `token` in one conditional write: whoever comes first rotates, everybody else learns how it stands.

@@ -1,0 +1,58 @@
+//! What holds when the wire to the table fails, when a function is killed, and when the server is.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod accounts;
+mod client;
+#[path = "../common/mod.rs"]
+mod common;
+mod crash;
+mod dice;
+mod killed;
+mod late;
+mod model;
+mod world;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use tokio::task::JoinSet;
+use world::World;
+
+/// Operations of one world. An account keeps 50 sessions, and no more must be opened in one.
+const OF_A_WORLD: usize = 120;
+
+/// `VESTIBULE_FAULTS_SEED` runs the world of that seed alone; `VESTIBULE_FAULTS_OPERATIONS` says how many operations to
+/// run, 480 by default. What a world does follows from its seed, but for who of several comes first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_half_done_when_the_wire_fails() {
+    let operations = number("VESTIBULE_FAULTS_OPERATIONS").unwrap_or(480);
+    let (mut seeds, operations) = match number("VESTIBULE_FAULTS_SEED") {
+        Some(seed) => (seed..seed + 1, OF_A_WORLD),
+        None => (1..1 + operations.div_ceil(OF_A_WORLD as u64), usize::try_from(operations).unwrap()),
+    };
+    let (mut done, mut answers, mut worlds) = (0, BTreeMap::new(), JoinSet::new());
+    loop {
+        // They wait for most of their time.
+        for seed in seeds.by_ref().take(4 - worlds.len()) {
+            worlds.spawn(World::run(seed, OF_A_WORLD));
+        }
+        let Some(world) = worlds.join_next().await else { break };
+        let world = world.unwrap();
+        done += world.operations.load(Ordering::SeqCst);
+        for (status, count) in world.answers.lock().unwrap().iter() {
+            *answers.entry(*status).or_insert(0) += count;
+        }
+    }
+    println!("faults: {done} operations, answers by status: {answers:?}");
+    assert!(done >= operations);
+    // Else it would be a test of faults that hit nobody, or of a service that is always down.
+    let unavailable = answers.get(&503).copied().unwrap_or(0);
+    assert!(unavailable * 50 >= done && unavailable * 4 <= done, "{unavailable} of {done} had no success");
+}
+
+// What tests are told has no place in the service's configuration.
+#[allow(clippy::disallowed_methods)]
+pub fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+}

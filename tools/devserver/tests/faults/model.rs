@@ -1,0 +1,146 @@
+//! What must be true of the service after what it has acknowledged, and what may be after what it has not.
+
+use auth_testing::Answer;
+use serde_json::Value;
+
+/// Something that was asked for, from when until when, by the world's count.
+#[derive(Clone, Copy)]
+pub struct Span {
+    pub start: u64,
+    /// `None` while there is no answer.
+    pub end: Option<u64>,
+    /// Answered 2xx. If not, it may have happened, or may happen until the wire has settled.
+    pub is_acknowledged: bool,
+}
+
+impl Span {
+    pub fn begin(start: u64) -> Self {
+        Self { start, end: None, is_acknowledged: false }
+    }
+
+    fn is_acknowledged_by(&self, now: u64) -> bool {
+        self.is_acknowledged && self.end.is_some_and(|end| end <= now)
+    }
+}
+
+/// An end of all sessions: a new password, or a sign-out everywhere.
+pub struct Raise {
+    pub id: u64,
+    pub span: Span,
+    /// The session that asked for it and was to stay.
+    pub kept: Option<usize>,
+}
+
+pub struct Account {
+    pub email: String,
+    /// Those that may be right. More than one only while an answer is missing.
+    pub passwords: Vec<String>,
+    /// Asked for, and not answered yet.
+    pub pending: Vec<String>,
+    /// They were right once.
+    pub old: Vec<String>,
+    pub raises: Vec<Raise>,
+    /// For each of [`FIELDS`] the values that it may have.
+    pub values: [Vec<String>; 3],
+}
+
+/// Members of the profile. Each is changed by one client alone, so that it is known what was written last.
+pub const FIELDS: [&str; 3] = ["bio", "full_name", "username"];
+
+pub struct Session {
+    pub account: usize,
+    /// Its client's `User-Agent`.
+    pub tag: String,
+    pub refresh_token: Value,
+    pub access_token: String,
+    pub opened: Span,
+    /// Sign-outs of this one.
+    pub ends: Vec<(u64, Span)>,
+    /// Known to be over: it has to stay so.
+    pub is_over: bool,
+}
+
+impl Session {
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.access_token)
+    }
+
+    /// Takes the tokens of an answer.
+    pub fn hold(&mut self, tokens: &Value) {
+        self.refresh_token = tokens["refresh_token"].clone();
+        tokens["access_token"].as_str().unwrap().clone_into(&mut self.access_token);
+    }
+}
+
+#[derive(Default)]
+pub struct Model {
+    pub accounts: Vec<Account>,
+    pub sessions: Vec<Session>,
+    pub registrations: Vec<Registration>,
+    /// Clients of requests that were refused: none of them may have a session.
+    pub refused: Vec<String>,
+}
+
+pub struct Registration {
+    pub email: String,
+    pub username: String,
+    pub password: String,
+    pub status: u16,
+}
+
+impl Model {
+    /// An end of this session was acknowledged by then.
+    pub fn is_dead(&self, session: usize, by: u64) -> bool {
+        let it = &self.sessions[session];
+        it.is_over
+            || it.ends.iter().any(|(_, span)| span.is_acknowledged_by(by))
+            || self.accounts[it.account].raises.iter().any(|raise| {
+                let is_older = it.opened.end.is_some_and(|end| end < raise.span.start);
+                is_older && raise.kept != Some(session) && raise.span.is_acknowledged_by(by)
+            })
+    }
+
+    /// Something may have ended this session: whatever was asked for and was not refused.
+    pub fn may_be_dead(&self, session: usize) -> bool {
+        let it = &self.sessions[session];
+        it.is_over
+            || !it.ends.is_empty()
+            || self.accounts[it.account]
+                .raises
+                .iter()
+                .any(|raise| raise.kept != Some(session) && !raise.span.is_acknowledged_by(it.opened.start))
+    }
+
+    /// Whether the account's password is one, for sure, and no epoch was raised since `start`.
+    pub fn is_certain(&self, account: usize, start: u64) -> bool {
+        let it = &self.accounts[account];
+        it.passwords.len() == 1
+            && it.pending.is_empty()
+            && it.raises.iter().all(|raise| raise.span.is_acknowledged_by(start))
+    }
+
+    /// Writes the answer to an end of all sessions down. A refusal says that nothing happened.
+    pub fn raised(&mut self, account: usize, id: u64, now: u64, answer: &Answer) {
+        let raises = &mut self.accounts[account].raises;
+        if is_refusal(answer) {
+            raises.retain(|raise| raise.id != id);
+        } else if let Some(raise) = raises.iter_mut().find(|raise| raise.id == id) {
+            raise.span = Span { end: Some(now), is_acknowledged: answer.status < 300, ..raise.span };
+        }
+    }
+
+    /// The same of the end of one session.
+    pub fn ended(&mut self, session: usize, id: u64, now: u64, answer: &Answer) {
+        let ends = &mut self.sessions[session].ends;
+        if is_refusal(answer) {
+            ends.retain(|(end, _)| *end != id);
+        } else if let Some((_, span)) = ends.iter_mut().find(|(end, _)| *end == id) {
+            *span = Span { end: Some(now), is_acknowledged: answer.status < 300, ..*span };
+        }
+    }
+}
+
+/// An answer that promises that nothing was changed.
+pub fn is_refusal(answer: &Answer) -> bool {
+    (400..500).contains(&answer.status)
+}

@@ -1,0 +1,268 @@
+//! Clients of a service whose wire fails, and the model that watches them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use auth_testing::{Answer, PASSWORD, TestApp};
+use serde_json::{Value, json};
+
+use crate::accounts::check_whole;
+use crate::common::service;
+use crate::dice::{Dice, weather};
+use crate::model::{Account, FIELDS, Model, Session, Span};
+
+pub struct World {
+    pub seed: u64,
+    pub service: TestApp,
+    model: Mutex<Model>,
+    /// Counts starts and answers.
+    time: AtomicU64,
+    /// Answers by status.
+    pub answers: Mutex<BTreeMap<u16, usize>>,
+    pub operations: AtomicUsize,
+}
+
+const ACCOUNTS: usize = 2;
+/// Of each account: one for each of [`FIELDS`].
+const CLIENTS: usize = FIELDS.len();
+
+impl World {
+    /// Two accounts with three clients each, `operations` in all. Faults end now and then, and all that is true is
+    /// compared with all that must be.
+    pub async fn run(seed: u64, operations: usize) -> Arc<Self> {
+        const BETWEEN_CHECKS: usize = 60;
+        println!("faults: seed {seed}");
+        let world = Arc::new(Self::new(seed).await);
+        for round in 0..operations.div_ceil(BETWEEN_CHECKS) as u64 {
+            world.service.wire.draw_faults(weather(seed ^ (round << 32)));
+            let mut clients = Vec::new();
+            for client in 0..ACCOUNTS * CLIENTS {
+                let dice = Dice::new(seed ^ (round << 32) ^ (1 + client as u64) << 48);
+                let it = Client { world: world.clone(), number: client, account: client / CLIENTS, dice };
+                clients.push(tokio::spawn(it.run(BETWEEN_CHECKS / (ACCOUNTS * CLIENTS))));
+            }
+            for client in clients {
+                client.await.unwrap_or_else(|_| panic!("seed {seed}, round {round}: see above"));
+            }
+            world.service.wire.settle().await;
+            world.check().await;
+            // Beyond the 30 s in which a refresh token may come again.
+            world.service.clock.advance(Duration::from_mins(1));
+        }
+        world
+    }
+
+    async fn new(seed: u64) -> Self {
+        let service = service().await;
+        let mut model = Model::default();
+        for name in ["ada", "bob"] {
+            service.seed_user(name).await;
+            model.accounts.push(Account {
+                email: format!("{name}@example.com"),
+                passwords: vec![PASSWORD.to_owned()],
+                pending: Vec::new(),
+                old: Vec::new(),
+                raises: Vec::new(),
+                values: [vec![String::new()], vec![String::new()], vec![name.to_owned()]],
+            });
+        }
+        let (time, operations) = (AtomicU64::new(1), AtomicUsize::new(0));
+        Self { seed, service, model: Mutex::new(model), time, answers: Mutex::default(), operations }
+    }
+
+    pub fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap()
+    }
+
+    pub fn tick(&self) -> u64 {
+        self.time.fetch_add(1, Ordering::SeqCst)
+    }
+
+    pub fn context(&self) -> String {
+        format!("seed {}", self.seed)
+    }
+
+    /// Sends a request, and demands that the answer is a documented one and no 500.
+    pub async fn ask(&self, from: &TestApp, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        let mut headers = headers.to_vec();
+        let mut text = String::new();
+        if !body.is_null() {
+            headers.push(("content-type", "application/json"));
+            text = body.to_string();
+        }
+        let answer = from.request(method, path, &headers, text).await;
+        let bare = path.split('?').next().unwrap();
+        let documented = if bare.starts_with("/auth/sessions/") { "/auth/sessions/{id}" } else { bare };
+        let response = &document()["paths"][documented][method.to_lowercase()]["responses"][answer.status.to_string()];
+        let context = format!("{method} {path}: {} {}, {}", answer.status, answer.text, self.context());
+        assert!(response.is_object() && answer.status != 500, "{context}");
+        if answer.status >= 400 {
+            static TEXT: OnceLock<String> = OnceLock::new();
+            let documents = TEXT.get_or_init(|| document().to_string());
+            assert!(documents.contains(&format!("\"{}\"", answer.code())), "{context}");
+        }
+        assert!(answer.status != 503 || answer.header("retry-after").is_some(), "{context}");
+        *self.answers.lock().unwrap().entry(answer.status).or_default() += 1;
+        answer
+    }
+
+    /// Without faults: what is true now is all that the model allows, and is what it knows from here on.
+    async fn check(&self) {
+        self.check_accounts().await;
+        self.check_sessions().await;
+        self.check_registrations().await;
+        let items: Value = serde_json::from_str(&self.service.whole_table().await).unwrap();
+        let items = items.as_array().unwrap();
+        check_whole(items, &self.context());
+        let refused = std::mem::take(&mut self.model().refused);
+        for item in items {
+            let client = item["client"]["S"].as_str().unwrap_or_default();
+            assert!(!refused.iter().any(|refused| refused == client), "{client} was refused, {}", self.context());
+        }
+    }
+
+    /// Exactly one password opens an account, and each field has a value that was written last.
+    async fn check_accounts(&self) {
+        for account in 0..ACCOUNTS {
+            let (email, passwords, old) = {
+                let it = &self.model().accounts[account];
+                (it.email.clone(), it.passwords.clone(), it.old.clone())
+            };
+            let mut right = Vec::new();
+            for password in passwords.iter().chain(&old) {
+                let answer = self.sign_in("198.18.1.", &email, password).await;
+                match answer.status {
+                    200 => right.push((password.clone(), answer)),
+                    401 => {}
+                    _ => panic!("{} {}, {}", answer.status, answer.text, self.context()),
+                }
+            }
+            let [(password, answer)] = right.as_slice() else {
+                panic!("{} of {} passwords are right, {}", right.len(), passwords.len(), self.context())
+            };
+            assert!(passwords.contains(password), "an old password is right again, {}", self.context());
+            let mut model = self.model();
+            let it = &mut model.accounts[account];
+            it.old.extend(passwords.into_iter().filter(|candidate| candidate != password));
+            // Each costs a hash and a failure a check.
+            let surplus = it.old.len().saturating_sub(6);
+            it.old.drain(..surplus);
+            it.passwords = vec![password.clone()];
+            for (field, values) in FIELDS.iter().zip(&mut it.values) {
+                let is = answer.body["user"][*field].as_str().unwrap_or_default().to_owned();
+                assert!(values.contains(&is), "{field} is {is} and none of {values:?}, {}", self.context());
+                *values = vec![is];
+            }
+        }
+    }
+
+    /// What was ended does not go on; what nobody asked to end does.
+    async fn check_sessions(&self) {
+        let sessions = self.model().sessions.len();
+        for session in 0..sessions {
+            let now = self.tick();
+            let (token, is_dead, may_be_dead, tag) = {
+                let model = self.model();
+                let it = &model.sessions[session];
+                let (is_dead, may_be_dead) = (model.is_dead(session, now), model.may_be_dead(session));
+                (it.refresh_token.clone(), is_dead, may_be_dead, it.tag.clone())
+            };
+            let answer = self.ask(&self.service, "POST", "/auth/refresh", &[], json!({ "refresh_token": token })).await;
+            let mut model = self.model();
+            let it = &mut model.sessions[session];
+            let context = format!("{tag}: {} {}, {}", answer.status, answer.code(), self.context());
+            match answer.status {
+                200 => {
+                    assert!(!is_dead, "an ended session goes on, {context}");
+                    it.hold(&answer.body);
+                    it.ends.clear();
+                }
+                401 => {
+                    assert!(may_be_dead, "a session is lost, {context}");
+                    it.is_over = true;
+                }
+                _ => panic!("{context}"),
+            }
+        }
+        for account in &mut self.model().accounts {
+            account.raises.clear();
+        }
+    }
+
+    /// An address or a name was given to one at most; whoever was told that it is theirs can sign in; whoever was told
+    /// that it is not cannot; whoever was told nothing has an account, or can open it now.
+    async fn check_registrations(&self) {
+        let tried = std::mem::take(&mut self.model().registrations);
+        for one in &tried {
+            let rivals = || tried.iter().filter(|other| other.email == one.email || other.username == one.username);
+            let context = format!("{} {}: {}, {}", one.email, one.username, one.status, self.context());
+            assert!(rivals().filter(|rival| rival.status == 201).count() <= 1, "{context}");
+            assert!(rivals().any(|rival| rival.status != 409), "taken by nobody, {context}");
+            let opens = self.sign_in("198.18.2.", &one.email, &one.password).await.status;
+            match (one.status, opens) {
+                (201 | 503, 200) | (409 | 429, 401) => {}
+                (503, 401) => {
+                    let again = self.register("198.18.3.", &one.email, &one.username, &one.password).await;
+                    let may_be_taken = rivals().count() > 1;
+                    assert!(again.status == 201 || may_be_taken && again.status == 409, "{}, {context}", again.text);
+                }
+                _ => panic!("signing in: {opens}, {context}"),
+            }
+        }
+    }
+
+    async fn sign_in(&self, from: &str, email: &str, password: &str) -> Answer {
+        let body = json!({ "email": email, "password": password });
+        // A network has 10 tries in 15 minutes.
+        let from = self.service.from(&format!("{from}{}", self.tick() % 250));
+        self.ask(&from, "POST", "/auth/login", &[("user-agent", "check")], body).await
+    }
+
+    async fn register(&self, from: &str, email: &str, username: &str, password: &str) -> Answer {
+        let body = json!({ "email": email, "username": username, "password": password });
+        let from = self.service.from(&format!("{from}{}", self.tick() % 250));
+        self.ask(&from, "POST", "/auth/register", &[], body).await
+    }
+}
+
+/// One of an account's clients.
+pub struct Client {
+    pub world: Arc<World>,
+    pub number: usize,
+    pub account: usize,
+    pub dice: Dice,
+}
+
+impl Client {
+    pub fn service(&self) -> TestApp {
+        self.world.service.from(&format!("192.0.2.{}", 10 + self.number))
+    }
+
+    /// Which of [`FIELDS`] is this client's.
+    pub fn field(&self) -> usize {
+        self.number % CLIENTS
+    }
+
+    pub fn add_session(&self, tag: String, opened: Span, tokens: &Value) -> usize {
+        let mut session = Session {
+            account: self.account,
+            tag,
+            refresh_token: Value::Null,
+            access_token: String::new(),
+            opened,
+            ends: Vec::new(),
+            is_over: false,
+        };
+        session.hold(tokens);
+        let mut model = self.world.model();
+        model.sessions.push(session);
+        model.sessions.len() - 1
+    }
+}
+
+fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| serde_saphyr::from_str(include_str!("../../../../docs/openapi.yaml")).unwrap())
+}
