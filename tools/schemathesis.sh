@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Attacks the local server with what docs/openapi.yaml allows and what it forbids, and with sequences of calls:
-# tools/schemathesis.sh [EXAMPLES of each operation, 5000] [SEED, 1] [SEQUENCES, a fifth of EXAMPLES]
+# tools/schemathesis.sh [EXAMPLES of each operation, 5000] [SEED, 1] [SEQUENCES, a fifth of EXAMPLES] [OPTION of schemathesis...]
 # All checks of schemathesis: every answer is documented, bad input is refused, good input is not, no token no entry, nothing
 # outlives its end. Loopback only, on a free port and a folder of its own. Bounded by SECONDS_AT_MOST, 2400.
 set -euo pipefail
@@ -43,7 +43,7 @@ root=$PWD status=0
 export SCHEMATHESIS_HOOKS=$root/tools/schemathesis_hooks.py PYTHONDONTWRITEBYTECODE=1
 # In its own folder, since it leaves files where it runs. In the foreground, so that what ends this script ends it too.
 (cd "$work" && exec timeout --foreground "${SECONDS_AT_MOST:-2400}" "$root/$venv/bin/schemathesis" --no-color \
-  run "$root/docs/openapi.yaml" --url "$VESTIBULE_BASE_URL" --seed "$seed" --max-examples "$examples") || status=$?
+  run "$root/docs/openapi.yaml" --url "$VESTIBULE_BASE_URL" --seed "$seed" --max-examples "$examples" "${@:4}") || status=$?
 ((status != 124)) || echo "schemathesis: not done in ${SECONDS_AT_MOST:-2400} seconds" >&2
 # What it could not see: a fault of ours that was answered, and a panic.
 if grep -E '"level":"error"|panicked at' "$work/log" | head -n 20 | grep . >&2; then

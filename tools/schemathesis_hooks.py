@@ -29,13 +29,17 @@ class Account:
     def __init__(self):
         name = f"subject{next(numbers)}"
         self.credentials = {"email": f"{name}@example.com", "password": PASSWORD}
-        self.made = time.monotonic()
         self.call("POST", "/auth/register", json={**self.credentials, "username": name}).raise_for_status()
+        self.sign_in()
+
+    def sign_in(self):
         answer = self.call("POST", "/auth/login", json=self.credentials)
         answer.raise_for_status()
+        self.since = time.monotonic()
         self.refresh_token = answer.json()["refresh_token"]
         self.bearer = f"Bearer {answer.json()['access_token']}"
-        self.session = self.sessions().json()["sessions"][0]["id"]
+        sessions = self.sessions().json()["sessions"]
+        self.session = next(session["id"] for session in sessions if session["current"])
 
     @staticmethod
     def call(method, path, **rest):
@@ -47,8 +51,14 @@ class Account:
 
 def account():
     current = getattr(worker, "account", None)
-    if current is None or time.monotonic() - current.made > LIFETIME:
+    if current is None:
         current = worker.account = Account()
+    elif time.monotonic() - current.since > LIFETIME:
+        try:
+            current.sign_in()
+        except requests.HTTPError:
+            # The attack may have used up the tries of this one.
+            current = worker.account = Account()
     return current
 
 
@@ -98,9 +108,12 @@ def after_call(context, case, response):
     current = getattr(worker, "account", None)
     if current is None or case.operation.label not in MAY_END_THE_SESSION:
         return
-    # A session has ten tries at a password change.
-    if response.status_code == 429 or current.sessions().status_code != 200:
-        worker.account = None
+    if case.operation.label == "POST /auth/password/change":
+        # Another password, or the ten tries of a session used up.
+        if response.status_code in (200, 429):
+            worker.account = None
+    elif current.sessions().status_code != 200:
+        current.since = float("-inf")
     elif case.operation.label == f"{case.method} /auth/refresh" and response.status_code == 200:
         by_cookie = response.headers.get("set-cookie", [""])[0].partition(";")[0].partition("=")[2]
         current.refresh_token = response.json().get("refresh_token", by_cookie)
