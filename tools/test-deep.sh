@@ -9,9 +9,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 if [[ ${QUICK:-} == 1 ]]; then
-  fuzz=${FUZZ_SECONDS:-30} examples=${EXAMPLES:-100} long=()
+  fuzz=${FUZZ_SECONDS:-30} examples=${EXAMPLES:-100} sequences=30 long=()
 else
-  fuzz=${FUZZ_SECONDS:-600} examples=${EXAMPLES:-5000} long=(-- --ignored)
+  fuzz=${FUZZ_SECONDS:-600} examples=${EXAMPLES:-5000} sequences=300 long=(-- --ignored)
 fi
 logs=target/test-deep
 rm -rf "$logs"
@@ -51,7 +51,7 @@ step fuzz-build 3600 tools/fuzz.sh 1 email
 # Side by side: fuzzing takes its time and both cores, the others wait for each other.
 step fuzz $((fuzz * 4 + 300)) tools/fuzz.sh "$fuzz" &
 {
-  step schemathesis 2700 tools/schemathesis.sh "$examples" "${SEED:-1}"
+  step schemathesis 2900 tools/schemathesis.sh "$examples" "${SEED:-1}" "$sequences"
   tests faults 1200
   tests crash 1200
 } &
