@@ -1,5 +1,5 @@
 # Two commands do everything: `make run` and `make test`. The rest is for CI and for AWS.
-.PHONY: run test lint bench admin build deploy aws-tools lambda-watch lambda-watch-test sam-local-test dev-frontend
+.PHONY: run test test-deep lint bench admin build deploy aws-tools lambda-watch lambda-watch-test sam-local-test dev-frontend
 
 run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA, VESTIBULE_FRONTEND)
 	@fault=$$(tools/frontend.sh update) && export VESTIBULE_FRONTEND_FAULT="$$fault" && \
@@ -9,6 +9,9 @@ test: ## all tests; those of the front end where npm is installed
 	cargo test --workspace --locked
 	tools/frontend.sh test
 	tools/frontend.sh browser
+
+test-deep: ## the long forms: fuzzing, faults, attacks by the API's document; an hour (QUICK=1: minutes)
+	tools/test-deep.sh
 
 lint: ## format, lints, docs; the template, the workflows and the front end where their tools are installed
 	cargo fmt --all --check

@@ -379,3 +379,16 @@ async fn nothing_secret_is_logged() {
         }
     }
 }
+
+/// Found by schemathesis, which took the document at its word: `null` was accepted and not documented.
+#[tokio::test]
+async fn a_member_that_is_null_counts_as_left_out() {
+    let app = app().await;
+    app.seed_user("ada").await;
+    for (name, status) in [("username", 200), ("transport", 200), ("email", 422), ("password", 422)] {
+        let mut body = by_email();
+        body[name] = Value::Null;
+        let answer = app.post("/auth/login", body).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.text);
+    }
+}

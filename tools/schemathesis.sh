@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Attacks the local server with what docs/openapi.yaml allows and what it forbids, and with sequences of calls:
+# tools/schemathesis.sh [EXAMPLES of each operation, 5000] [SEED, 1] [SECONDS of sequences, 300] [OPTION...]
+# All checks of schemathesis: every answer is documented, bad input is refused, good input is not, no token no entry, nothing
+# outlives its end. Loopback only, on a free port and a folder of its own. Bounded by
+# SECONDS_AT_MOST, 2400, and the sequences' seconds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+examples=${1:-5000} seed=${2:-1}
+sequences=${3:-300}
+
+version=4.32.5 venv=.local/schemathesis
+[[ -f $venv/version && $(<"$venv/version") == "$version" ]] || {
+  python3 -m venv "$venv" || {
+    echo "schemathesis: Python 3.11 or newer with its venv module is missing (Debian: apt-get install python3-venv)" >&2
+    exit 1
+  }
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "schemathesis==$version"
+  # Written last: an installation that was cut short starts again.
+  echo "$version" >"$venv/version"
+}
+
+# DEVSERVER: a server that is built already.
+server=${DEVSERVER:-}
+[[ -n $server ]] || {
+  cargo build --quiet --locked --profile local --package devserver
+  server=${CARGO_TARGET_DIR:-target}/local/devserver
+}
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+work=$(mktemp -d)
+trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
+# The document's example of an origin is one that may have cookies.
+PORT=$port VESTIBULE_DATA=$work/data REGISTRATIONS_PER_HOUR=1000000 VESTIBULE_ORIGINS=https://app.example.com \
+  "$server" >"$work/log" 2>&1 &
+pid=$!
+export VESTIBULE_BASE_URL=http://127.0.0.1:$port
+curl --silent --fail --retry 60 --retry-connrefused --retry-delay 1 --output "$work/health" "$VESTIBULE_BASE_URL/health" || {
+  cat "$work/log" >&2
+  exit 1
+}
+
+root=$PWD status=0
+export SCHEMATHESIS_HOOKS=$root/tools/schemathesis_hooks.py PYTHONDONTWRITEBYTECODE=1
+# In a folder that goes, since it leaves files where it runs. In the foreground, so that what ends this script ends it too.
+attack() {
+  (cd "$work" && exec timeout --foreground "$1" "$root/$venv/bin/schemathesis" --config-file "$root/tools/schemathesis.toml" \
+    --no-color run "$root/docs/openapi.yaml" --url "$VESTIBULE_BASE_URL" --seed "$seed" --max-examples "$examples" "${@:2}") ||
+    { status=$?; ((status != 124)) || echo "schemathesis: not done in $1 seconds" >&2; }
+}
+attack "${SECONDS_AT_MOST:-2400}" --phases examples,coverage,fuzzing "${@:4}"
+# With a time and not a number: it gives up a round of sequences early, where an answer was not what it was before, and begins
+# another only while it has time.
+attack $((sequences + 120)) --phases stateful --max-time "$sequences" "${@:4}"
+# What it could not see: a fault of ours that was answered, and a panic.
+if grep -E '"level":"error"|panicked at' "$work/log" | head -n 20 | grep . >&2; then
+  echo "schemathesis: the server's log has errors" >&2
+  status=1
+fi
+exit $status

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# `make test-deep`: the long forms of the tests, an hour on two cores, loopback only. What fails does not keep the rest from
+# running; ends with 1 if anything did. Each step's output is in target/test-deep/STEP.log, and the end of it here if it failed.
+#
+# QUICK=1        all of it in about five minutes, less building
+# FUZZ_SECONDS   for each of the fuzz targets, 600
+# EXAMPLES       of schemathesis for each operation, 5000
+# SEED           of schemathesis, 1
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+if [[ ${QUICK:-} == 1 ]]; then
+  fuzz=${FUZZ_SECONDS:-30} examples=${EXAMPLES:-100} sequences=30 long=()
+else
+  fuzz=${FUZZ_SECONDS:-600} examples=${EXAMPLES:-5000} sequences=300 long=(-- --ignored)
+fi
+logs=target/test-deep
+rm -rf "$logs"
+mkdir -p "$logs"
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+trap 'exit 1' INT TERM
+
+# step NAME SECONDS COMMAND...: a time limit for each, so that one that hangs does not hang the rest.
+step() {
+  local name=$1 limit=$2 began=$SECONDS status=0
+  shift 2
+  printf '%s  %-14s starts\n' "$(date +%T)" "$name"
+  timeout --kill-after=30 "$limit" "$@" >"$logs/$name.log" 2>&1 &
+  local pid=$!
+  trap 'kill "$pid" 2>/dev/null; exit 1' TERM
+  wait "$pid" || status=$?
+  local result="ok"
+  case $status in
+    0) ;;
+    124 | 137) result="FAILED: not done in $limit s" ;;
+    *) result="FAILED: exit status $status" ;;
+  esac
+  printf '%s  %-14s %s, %d:%02d min\n' "$(date +%T)" "$name" "$result" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) |
+    tee -a "$logs/summary"
+  ((status == 0)) || tail -n 40 "$logs/$name.log"
+  return $status
+}
+tests() { step "$1" "$2" cargo test --locked --package devserver --test "$1" "${long[@]}"; }
+
+# First what is built, so that no limit is spent on a compiler.
+step build 3600 cargo test --locked --no-run --package devserver
+step server 3600 cargo build --locked --profile local --package devserver
+step fuzz-build 3600 tools/fuzz.sh 1 email
+
+# Alone on the machine: what measures time. The long forms of load and of answers' times belong here.
+
+# Side by side: fuzzing takes its time and both cores, the others wait for each other.
+step fuzz $((fuzz * 4 + 300)) tools/fuzz.sh "$fuzz" &
+{
+  step schemathesis 2900 tools/schemathesis.sh "$examples" "${SEED:-1}" "$sequences"
+  tests faults 1200
+  tests crash 1200
+} &
+wait
+
+echo
+echo "test-deep: $((SECONDS / 60)) minutes"
+cat "$logs/summary"
+! grep -q FAILED "$logs/summary"
