@@ -10,13 +10,14 @@ test: ## all tests; those of the front end where npm is installed
 	tools/frontend.sh test
 	tools/frontend.sh browser
 
-lint: ## format, lints, docs; the template, the workflows and the front end where their tools are installed
+lint: ## format, lints, docs; the template, the workflows, secrets and the front end where their tools are installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	tools/check-lean.sh
 	tools/lint-template.sh
 	tools/lint-workflows.sh
+	tools/scan-secrets.sh
 	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
