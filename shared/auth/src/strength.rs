@@ -102,6 +102,50 @@ mod tests {
         assert_eq!(judge("aaaaaaaaaaaaaaaa").unwrap_err().detail, "Repetitions like \"aaa\" are easily guessed.");
     }
 
+    // A deployment may lower the minimum to eight; these keep that rule.
+    #[test]
+    fn the_commonest_are_refused_whatever_the_minimum() {
+        for common in [
+            "password",
+            "12345678",
+            "123456789",
+            "1234567890",
+            "qwertyuiop",
+            "baseball",
+            "football",
+            "iloveyou",
+            "sunshine",
+            "princess",
+            "superman",
+            "trustno1",
+            "starwars",
+            "computer",
+            "michelle",
+            "jennifer",
+            "corvette",
+            "mercedes",
+            "1q2w3e4r",
+            "1qaz2wsx",
+            "q1w2e3r4",
+            "passw0rd",
+            "Password1",
+            "password123",
+            "letmein123",
+            "welcome1",
+            "abcd1234",
+            "11111111",
+            "88888888",
+            "asdfghjkl",
+            "zaq12wsx",
+            "qazwsxedc",
+            "whatever",
+            "maverick",
+            "midnight",
+        ] {
+            assert_eq!(judge(common).unwrap_err().code, "too_weak", "{common}");
+        }
+    }
+
     #[test]
     fn what_is_not_is_taken() {
         for good in [
