@@ -71,7 +71,7 @@ pub async fn measure() -> Result<Section, String> {
     let mut kept = seen.kept.lock().await.clone();
     let longest = quantile(&mut kept, 1.0);
     figures.push(
-        Figure::new("memory, at most, against before", format!("{growth:.2} × ({} kB)", most_kib))
+        Figure::new("memory, at most, against before", format!("{growth:.2} × ({before_kib} to {most_kib} KiB)"))
             .bar("≤ 2 ×", growth <= MAX_GROWTH),
     );
     figures.push(
@@ -139,7 +139,7 @@ impl Crowd {
             .pool_idle_timeout(Duration::from_secs(2))
             .build_http();
         let site = Site { http, url: site.url.clone() };
-        let mut opening = JoinSet::new();
+        let (mut opening, mut all) = (JoinSet::new(), Vec::new());
         for account in 0..ACCOUNTS {
             let site = site.clone();
             opening.spawn(async move {
@@ -149,15 +149,13 @@ impl Crowd {
                 let body = json!({"username": name, "password": PASSWORD});
                 until(200, || site.post("/auth/login", &body)).await
             });
-            while opening.len() > CLIENTS {
-                sleep(Duration::from_millis(5)).await;
-                if let Some(done) = opening.try_join_next() {
-                    done.map_err(|error| error.to_string())??;
-                }
+            if opening.len() == CLIENTS {
+                all.extend(opening.join_next().await);
             }
         }
+        all.extend(opening.join_all().await.into_iter().map(Ok));
         let (mut access, mut refresh) = (Vec::new(), Vec::new());
-        while let Some(tokens) = opening.join_next().await {
+        for tokens in all {
             let tokens = tokens.map_err(|error| error.to_string())??;
             access.push(tokens["access_token"].as_str().unwrap_or_default().to_owned());
             refresh.push(tokens["refresh_token"].as_str().unwrap_or_default().to_owned());

@@ -23,7 +23,8 @@ use tower::Layer as _;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many connections are served; the next ones wait in the kernel until one of these ends.
+    /// How many connections are served; the next ones wait in the kernel until one of these ends. While more than half
+    /// are, a new one gets one answer.
     pub connections: usize,
     /// How long a client may take for a request's headers, and so how long a connection may rest between two requests.
     pub headers: Duration,
@@ -58,7 +59,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             Some(_) = connections.join_next() => continue,
             accepted = accept(&listener, &seats) => accepted,
         };
-        let connection = connection(stream, peer, router.clone(), limits, parted.clone());
+        // While many are there, nobody rests between two requests where others wait.
+        let may_rest = seats.available_permits() >= limits.connections / 2;
+        let connection = connection(stream, peer, router.clone(), limits, may_rest, parted.clone());
         connections.spawn(async move {
             connection.await;
             drop(seat);
@@ -86,13 +89,19 @@ async fn connection(
     peer: SocketAddr,
     router: Router,
     limits: Limits,
+    may_rest: bool,
     mut parted: watch::Receiver<()>,
 ) {
     // The throttles count by the other end of the connection; no header changes it.
     let service = TowerToHyperService::new(Extension(Peer(peer.ip())).layer(router));
     // Without this the first bytes are awaited, without a limit, to tell HTTP/1 from HTTP/2.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(MAX_HEADERS);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.headers)
+        .max_buf_size(MAX_HEADERS)
+        .keep_alive(may_rest);
     let io = TokioIo::new(Patient { stream, patience: limits.stall, stall: None });
     let mut serving = pin!(builder.serve_connection(io, service));
     // A connection that fails is its client's affair.

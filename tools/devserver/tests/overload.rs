@@ -200,6 +200,14 @@ async fn a_connection_at_rest_is_ended() {
 }
 
 #[tokio::test]
+async fn where_places_are_few_a_connection_gets_one_answer() {
+    let server = server(Limits { headers: Duration::from_secs(3600), ..LIMITS }).await;
+    let _others = (server.send("").await, server.send("").await);
+    let mut stream = server.send("GET /now HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
 async fn a_slow_body_keeps_no_place_and_is_refused() {
     let server = server(LIMITS).await;
     let head = "POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this";
