@@ -43,15 +43,19 @@ pub fn routers(app: &App, powers: Powers) -> Router {
             throttle,
             breached,
         }));
-    Router::new()
-        .merge(admission::bounded(hashing, app.config.hashes_at_once * PLACES_PER_HASH))
+    let others = Router::new()
         .merge(refresh::router(refresh::Refresh { app: app.clone(), signer: signer.clone() }))
         .merge(logout::router(logout::Logout { app: app.clone(), signer }))
         .merge(sessions::router(sessions::Sessions { app: app.clone() }))
         .merge(profile::router(profile::Profile { app: app.clone() }))
-        .merge(discovery::router(discovery::Discovery { app }))
+        .merge(discovery::router(discovery::Discovery { app: app.clone() }));
+    // Each its own places: those who wait for a hash take none from the others.
+    admission::bounded(hashing, app.config.hashes_at_once * PLACES_PER_HASH)
+        .merge(admission::bounded(others, OTHER_PLACES))
 }
 
 /// Requests that need a hash, for each hash that can be made at a time: the last of them waits for that many, a third of
 /// a second. Who comes when all places are taken is refused before the try is counted or anything is read.
 pub const PLACES_PER_HASH: usize = 16;
+/// Requests that need none: what waits for the engine waits a fraction of the time that the SDK gives a call.
+const OTHER_PLACES: usize = 64;

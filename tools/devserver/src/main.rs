@@ -13,7 +13,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use auth::{App, BreachedPasswords, Config, Hasher, Log, SecretSource, Signer, Throttle};
-use devserver::admission::{bounded, whole};
+use devserver::admission::whole;
 use devserver::connections::{self, Limits};
 use devserver::{FrontEnd, Powers, routers};
 use engine::Engine;
@@ -57,7 +57,8 @@ async fn run() -> Result<(), String> {
     }
 
     let mut config = Config::local(&endpoint, TABLE);
-    config.hashes_at_once = available_parallelism().map_or(1, usize::from);
+    // One processor is left to those who need no hash.
+    config.hashes_at_once = available_parallelism().map_or(1, |processors| processors.get().saturating_sub(1).max(1));
     config.key_set = Some(SecretSource::File(key_file));
     config.pseudonym_key = Some(SecretSource::File(pseudonym_file));
     config.registrations_per_hour = settings.registrations_per_hour;
@@ -72,7 +73,7 @@ async fn run() -> Result<(), String> {
     app.store.publish_key_set(&published).await.map_err(|error| format!("can't publish the key set: {error}"))?;
     app.warm().await;
 
-    let api = whole(bounded(routers(&app, powers(&app).await?), REQUESTS_AT_ONCE), BODY_TIME);
+    let api = whole(routers(&app, powers(&app).await?), BODY_TIME);
     let api = auth_http::edge(api, &app).layer(auth_http::cors(&published.origins));
     let has_frontend = frontend.is_some();
     let router = match frontend {
@@ -91,8 +92,6 @@ async fn run() -> Result<(), String> {
 }
 
 const TABLE: &str = "vestibule";
-/// Of all kinds: what waits for the engine waits a fraction of a second, within the time that the SDK gives a call.
-const REQUESTS_AT_ONCE: usize = 128;
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 async fn powers(app: &App) -> Result<Powers, String> {
