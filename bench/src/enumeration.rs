@@ -9,7 +9,7 @@ use crate::function::Function;
 use crate::results::{Figure, Section, ms, quantile};
 use crate::stage::Stage;
 
-const ACCOUNTS: usize = 50;
+const ACCOUNTS: usize = 80;
 /// Below the tries that one address has in a quarter of an hour.
 const TRIES: usize = 8;
 const WARM_UP: usize = 10;
@@ -31,7 +31,7 @@ pub async fn measure() -> Result<Section, String> {
     for pair in 0..ACCOUNTS * TRIES {
         let account = pair % ACCOUNTS;
         // Which goes first takes turns, by account and by try: each has as many on either side.
-        if (account + pair / ACCOUNTS) % 2 == 0 {
+        if (account + pair / ACCOUNTS).is_multiple_of(2) {
             known.push(refused(&mut function, &event, "known", account).await?);
             unknown.push(refused(&mut function, &event, "other", account).await?);
         } else {
@@ -41,9 +41,12 @@ pub async fn measure() -> Result<Section, String> {
     }
     function.stop().await?;
 
-    let p = mann_whitney(&seconds(&known), &seconds(&unknown));
+    let (of_pairs_known, of_pairs_unknown) = (seconds(&known), seconds(&unknown));
+    let p = mann_whitney(&of_pairs_known, &of_pairs_unknown);
+    let mut differences: Vec<_> = of_pairs_known.iter().zip(&of_pairs_unknown).map(|(k, u)| k - u).collect();
+    differences.sort_by(f64::total_cmp);
     let (of_known, of_unknown) = (quantile(&mut known, 0.5), quantile(&mut unknown, 0.5));
-    let difference = (of_known.as_secs_f64() - of_unknown.as_secs_f64()) / of_unknown.as_secs_f64();
+    let difference = differences[differences.len() / 2] / of_unknown.as_secs_f64();
     Ok(Section {
         title: "Enumeration",
         command: "bench enumeration",
@@ -51,13 +54,17 @@ pub async fn measure() -> Result<Section, String> {
             "The release build of login against a fake Lambda Runtime API and the embedded engine refuses {} pairs of \
              sign-ins: one to an address that has an account, with a wrong password, and one to an address of the same \
              length that has none. They take turns, and which of a pair is first does, too. Wall time from the event to \
-             its answer; p of the two-sided Mann-Whitney U test that both are of one distribution.",
+             its answer. The differences are taken within pairs, which meet the same machine: on a busy one both medians \
+             jump. p of the two-sided Mann-Whitney U test that both are of one distribution.",
             ACCOUNTS * TRIES,
         ),
         figures: vec![
             Figure::new("median: known / unknown", format!("{} / {}", ms(of_known), ms(of_unknown))),
-            Figure::new("difference of the medians", format!("{:+.2} %", difference * 100.0))
-                .bar("< 1 %", difference.abs() < MAX_DIFFERENCE),
+            Figure::new(
+                "median of the pairs' differences, against the median",
+                format!("{:+.2} %", difference * 100.0),
+            )
+            .bar("< 1 %", difference.abs() < MAX_DIFFERENCE),
             Figure::new("p", format!("{p:.3}")).bar("> 0.01", p > MIN_P),
         ],
     })

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use auth::{
-    Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, PasswordHash, Pseudonyms,
-    Random,
-SecretSource, Signer, User, UserId, Username,
+    Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, PasswordHash,
+    Pseudonyms, Random, SecretSource, Signer, User, UserId, Username,
 };
 use engine::Engine;
 use serde_json::Value;

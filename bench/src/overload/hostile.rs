@@ -76,9 +76,9 @@ async fn hold(address: &str, kind: Kind) -> Option<()> {
         }
         Kind::SlowSender => {
             let (mut reader, mut writer) = stream.split();
-            let mut head = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".iter().copied().chain([b'x'; 4096]);
+            let head = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".iter().copied().chain([b'x'; 4096]);
             let send = async {
-                while let Some(byte) = head.next() {
+                for byte in head {
                     if writer.write_all(&[byte]).await.is_err() {
                         return;
                     }

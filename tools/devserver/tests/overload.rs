@@ -8,7 +8,7 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use auth::{Hasher, HashParameters};
+use auth::{HashParameters, Hasher};
 use auth_testing::{Answer, PASSWORD, TestApp};
 use axum::Router;
 use axum::body::Body;
@@ -201,7 +201,7 @@ async fn a_connection_at_rest_is_ended() {
 
 #[tokio::test]
 async fn where_places_are_few_a_connection_gets_one_answer() {
-    let server = server(Limits { headers: Duration::from_secs(3600), ..LIMITS }).await;
+    let server = server(Limits { headers: Duration::from_hours(1), ..LIMITS }).await;
     let _others = (server.send("").await, server.send("").await);
     let mut stream = server.send("GET /now HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200 "));
@@ -222,7 +222,8 @@ async fn a_slow_body_keeps_no_place_and_is_refused() {
 async fn a_body_that_is_announced_or_turns_out_as_too_large_is_refused() {
     let server = server(LIMITS).await;
     let large = "x".repeat(20_000);
-    let chunked = format!("POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n{large}\r\n0\r\n\r\n");
+    let chunked =
+        format!("POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n{large}\r\n0\r\n\r\n");
     let answer = rest(&mut server.send(&chunked).await).await;
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\"body_too_large\""), "{answer}");
 }
@@ -253,7 +254,7 @@ async fn who_takes_no_answers_is_let_go() {
 
 #[tokio::test]
 async fn a_client_that_is_half_through_does_not_keep_the_server_from_its_end() {
-    let server = server(Limits { headers: Duration::from_secs(3600), ..LIMITS }).await;
+    let server = server(Limits { headers: Duration::from_hours(1), ..LIMITS }).await;
     let _half = server.send("GET /now HTTP/1.1\r\n").await;
     assert!(server.asks().await.starts_with("HTTP/1.1 200 "));
     server.stop.send(()).unwrap();
