@@ -29,7 +29,7 @@ const MEMORY_MARK: Duration = Duration::from_secs(5);
 const MAX_GROWTH: f64 = 1.25;
 /// A client that has seen so many gives up.
 const MAX_FAULTS: usize = 100;
-const PASSWORD: &str = "correct horse battery staple 42";
+pub const PASSWORD: &str = "correct horse battery staple 42";
 const STEPS: [&str; 3] = ["register", "login", "profile"];
 
 pub async fn measure() -> Result<Section, String> {
@@ -184,18 +184,18 @@ async fn missing(site: &Site, registered: &[String]) -> Result<Vec<String>, Stri
     Ok(lost)
 }
 
-fn email(name: &str) -> String {
+pub fn email(name: &str) -> String {
     format!("{name}@example.com")
 }
 
 /// The local server's process.
-struct Server {
+pub struct Server {
     child: Child,
-    site: Site,
+    pub site: Site,
 }
 
 impl Server {
-    async fn start(data: &Path) -> Result<Self, String> {
+    pub async fn start(data: &Path) -> Result<Self, String> {
         let path: PathBuf = binary("local/devserver")?;
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.map_err(|error| error.to_string())?.port();
@@ -216,21 +216,21 @@ impl Server {
         Ok(server)
     }
 
-    fn resident_kib(&self) -> Result<u64, String> {
+    pub fn resident_kib(&self) -> Result<u64, String> {
         resident_kib(self.child.id().ok_or("the server has ended")?)
     }
 
     /// With SIGKILL.
-    async fn stop(mut self) -> Result<(), String> {
+    pub async fn stop(mut self) -> Result<(), String> {
         self.child.kill().await.map_err(|error| error.to_string())
     }
 }
 
 /// Where the clients go.
 #[derive(Clone)]
-struct Site {
-    http: Client<HttpConnector, Body>,
-    url: String,
+pub struct Site {
+    pub http: Client<HttpConnector, Body>,
+    pub url: String,
 }
 
 impl Site {
@@ -242,7 +242,7 @@ impl Site {
         self.get("/auth/profile", &format!("Bearer {token}")).await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), String> {
+    pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), String> {
         let request = Request::post(format!("{}{path}", self.url)).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string()))).await
     }

@@ -1,15 +1,17 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `bench login-cpu`, `bench load`, `bench burst` and `bench frontend` print their figures; `bench all` also
+//! `bench start`, `login-cpu`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their figures; `bench all` also
 //! rewrites RESULTS.md. The binaries must be built already, the functions one package at a time: cargo unifies features
 //! over what is built together (see the Makefile). Ends with 1 if a bar is missed.
 
 mod bare_hash;
 mod burst;
+mod enumeration;
 mod frontend;
 mod function;
 mod load;
 mod login_cpu;
+mod overload;
 mod process;
 mod results;
 mod stage;
@@ -46,15 +48,19 @@ async fn run(task: &str) -> Result<bool, String> {
         "login-cpu" => vec![login_cpu::measure().await?],
         "burst" => vec![burst::measure()?],
         "load" => vec![load::measure().await?],
+        "overload" => vec![overload::measure().await?],
+        "enumeration" => vec![enumeration::measure().await?],
         "frontend" => vec![frontend::measure().await?],
         "all" => vec![
             start::measure().await?,
             login_cpu::measure().await?,
+            enumeration::measure().await?,
             load::measure().await?,
+            overload::measure().await?,
             burst::measure()?,
             frontend::measure().await?,
         ],
-        _ => return Err("say what: start, login-cpu, load, burst, frontend or all".to_owned()),
+        _ => return Err("say what: start, login-cpu, enumeration, load, overload, burst, frontend or all".to_owned()),
     };
     for section in &sections {
         println!("{section}");

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use auth::{
-    Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, Pseudonyms, Random,
-    SecretSource, Signer, User, UserId, Username,
+    Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, PasswordHash,
+    Pseudonyms, Random, SecretSource, Signer, User, UserId, Username,
 };
 use engine::Engine;
 use serde_json::Value;
@@ -14,6 +14,7 @@ pub struct Stage {
     folder: Folder,
     endpoint: String,
     access_token: String,
+    app: App,
 }
 
 impl Stage {
@@ -37,7 +38,16 @@ impl Stage {
         let app = App::connect(config, Log::memory());
         app.store.publish_key_set(&keys.published("https://bench.example", &[])).await.map_err(text)?;
         let access_token = sign_in(&app).await?;
-        Ok(Self { folder, endpoint, access_token })
+        Ok(Self { folder, endpoint, access_token, app })
+    }
+
+    /// Opens further accounts: `<name>@example.com`.
+    pub async fn open_accounts(&self, names: impl Iterator<Item = String>) -> Result<(), String> {
+        let hash = hash(&self.app).await?;
+        for name in names {
+            open_account(&self.app, &name, &hash).await?;
+        }
+        Ok(())
     }
 
     /// What template.yaml gives to a function, pointed at this stage.
@@ -60,22 +70,31 @@ impl Stage {
 }
 
 const TABLE: &str = "vestibule";
+const PASSWORD: &str = "correct horse battery staple 42";
 
 async fn sign_in(app: &App) -> Result<String, String> {
-    let now = app.clock.now();
-    let email = Email::parse("ada@example.com").map_err(|error| error.detail)?;
-    let username = Username::parse("ada").map_err(|error| error.detail)?;
-    let user = User::new(UserId::new(app.random.uuid(now).map_err(text)?), email, username, now);
-    let password = Password::parse("correct horse battery staple 42").map_err(|error| error.detail)?;
-    let hash = Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)?;
-    app.store.user_create(&user, &hash).await.map_err(text)?;
-
+    let hash = hash(app).await?;
+    let user = open_account(app, "ada", &hash).await?;
     let signer = Signer::load(app).await.map_err(|error| error.to_string())?;
     let (session, refresh) = signer.session(user.id, user.session_epoch).await.map_err(text)?;
     let account = Account { user, roles: Vec::new() };
     let tokens = signer.tokens(&account, &session, &refresh).await.map_err(text)?;
     app.store.session_create(&session).await.map_err(text)?;
     Ok(tokens.access_token.expose().to_owned())
+}
+
+async fn hash(app: &App) -> Result<PasswordHash, String> {
+    let password = Password::parse(PASSWORD).map_err(|error| error.detail)?;
+    Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)
+}
+
+async fn open_account(app: &App, name: &str, hash: &PasswordHash) -> Result<User, String> {
+    let now = app.clock.now();
+    let email = Email::parse(&format!("{name}@example.com")).map_err(|error| error.detail)?;
+    let username = Username::parse(name).map_err(|error| error.detail)?;
+    let user = User::new(UserId::new(app.random.uuid(now).map_err(text)?), email, username, now);
+    app.store.user_create(&user, hash).await.map_err(text)?;
+    Ok(user)
 }
 
 /// A temporary folder, deleted with this value.

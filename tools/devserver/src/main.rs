@@ -8,14 +8,13 @@ mod keys;
 mod running;
 mod settings;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use auth::{App, BreachedPasswords, Config, Hasher, Log, SecretSource, Signer, Throttle};
-use auth_http::Peer;
-use axum::extract::{ConnectInfo, Request};
-use axum::middleware::map_request;
+use devserver::admission::whole;
+use devserver::connections::{self, Limits};
 use devserver::{FrontEnd, Powers, routers};
 use engine::Engine;
 use running::Running;
@@ -58,7 +57,8 @@ async fn run() -> Result<(), String> {
     }
 
     let mut config = Config::local(&endpoint, TABLE);
-    config.hashes_at_once = available_parallelism().map_or(1, usize::from);
+    // One processor is left to those who need no hash.
+    config.hashes_at_once = available_parallelism().map_or(1, |processors| processors.get().saturating_sub(1).max(1));
     config.key_set = Some(SecretSource::File(key_file));
     config.pseudonym_key = Some(SecretSource::File(pseudonym_file));
     config.registrations_per_hour = settings.registrations_per_hour;
@@ -73,7 +73,8 @@ async fn run() -> Result<(), String> {
     app.store.publish_key_set(&published).await.map_err(|error| format!("can't publish the key set: {error}"))?;
     app.warm().await;
 
-    let api = auth_http::edge(routers(&app, powers(&app).await?), &app).layer(auth_http::cors(&published.origins));
+    let api = whole(routers(&app, powers(&app).await?), BODY_TIME);
+    let api = auth_http::edge(api, &app).layer(auth_http::cors(&published.origins));
     let has_frontend = frontend.is_some();
     let router = match frontend {
         Some(frontend) => frontend.around(api),
@@ -81,17 +82,17 @@ async fn run() -> Result<(), String> {
     };
     let running = Running::announce(&settings.data, &endpoint, TABLE)?;
     println!("{}", settings.banner(has_frontend));
-    let router = router.layer(map_request(with_peer)).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, router).with_graceful_shutdown(interrupted()).await;
+    connections::serve(listener, router, Limits::DEFAULT, interrupted()).await;
     drop(running);
     drop(stop);
     for server in servers {
         let _ = server.await;
     }
-    served.map_err(|error| error.to_string())
+    Ok(())
 }
 
 const TABLE: &str = "vestibule";
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 async fn powers(app: &App) -> Result<Powers, String> {
     Ok(Powers {
@@ -100,12 +101,6 @@ async fn powers(app: &App) -> Result<Powers, String> {
         throttle: Throttle::new(app),
         breached: BreachedPasswords::new(app),
     })
-}
-
-/// The throttles count by the other end of the connection; no header changes it.
-async fn with_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
-    request.extensions_mut().insert(Peer(peer.ip()));
-    request
 }
 
 async fn listen(address: &str) -> Result<TcpListener, String> {

@@ -1,0 +1,335 @@
+//! The local server under more than it can do.
+
+mod hostile;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{Method, Request};
+use http_body_util::BodyExt as _;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::load::{PASSWORD, Server, Site, email};
+use crate::results::{Figure, Section, ms, quantile};
+use crate::stage::Folder;
+
+const ACCOUNTS: usize = 256;
+const CLIENTS: usize = 16;
+const PHASE: Duration = Duration::from_secs(8);
+const TIMES: [u32; 4] = [1, 2, 5, 10];
+/// Of four requests one is a sign-in, one a refresh, and two read the profile.
+const MIX: [usize; 4] = [SIGN_IN, PROFILE, REFRESH, PROFILE];
+const STEPS: [&str; 3] = ["sign-in", "refresh", "profile"];
+const SIGN_IN: usize = 0;
+const REFRESH: usize = 1;
+const PROFILE: usize = 2;
+/// Whoever has no answer by then was left hanging.
+const HUNG: Duration = Duration::from_secs(10);
+/// A bound that a slow machine moves with it: the time in which so many requests are answered when none is too many. A
+/// request that is let in has a number of others before it (docs/adr/0015-overload.md), which these are a multiple of.
+const SIGN_IN_BOUND: f64 = 256.0;
+const OTHER_BOUND: f64 = 128.0;
+const MAX_RECOVERY: Duration = Duration::from_secs(5);
+const MAX_GROWTH: f64 = 2.0;
+/// Connections that are of no use are ended after 5 or 10 s; the rest is what a busy machine adds.
+const MAX_KEPT: Duration = Duration::from_secs(20);
+
+pub async fn measure() -> Result<Section, String> {
+    let folder = Folder::new("overload")?;
+    let server = Server::start(folder.path()).await?;
+    let crowd = Crowd::gather(&server.site).await?;
+    let sustained = crowd.sustained().await;
+    let before_kib = server.resident_kib()?;
+
+    let address = server.site.url.trim_start_matches("http://").to_owned();
+    let seen = hostile::Seen::default();
+    let hostile = hostile::clients(&address, &seen);
+    let mut figures = vec![Figure::new("sustained by 16 clients", format!("{sustained:.0} requests/s"))];
+    let mut most_kib = before_kib;
+    for times in TIMES {
+        let mut phase = crowd.offer(sustained * f64::from(times)).await;
+        most_kib = most_kib.max(server.resident_kib()?);
+        figures.extend(phase.figures(times, sustained));
+        if times == TIMES[TIMES.len() - 1] {
+            let recovery = crowd.recovery().await;
+            let value = recovery.map_or("not in 20 s".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
+            let held = recovery.is_some_and(|time| time <= MAX_RECOVERY);
+            figures.push(Figure::new("after that, until one of each kind is answered", value).bar("≤ 5 s", held));
+        }
+    }
+    drop(hostile);
+
+    #[allow(clippy::cast_precision_loss)]
+    let growth = most_kib as f64 / before_kib as f64;
+    let (told, oversized) = (seen.told.load(Ordering::Relaxed), seen.oversized.load(Ordering::Relaxed));
+    let mut kept = seen.kept.lock().await.clone();
+    let longest = quantile(&mut kept, 1.0);
+    figures.push(
+        Figure::new("memory, at most, against before", format!("{growth:.2} × ({before_kib} to {most_kib} KiB)"))
+            .bar("≤ 2 ×", growth <= MAX_GROWTH),
+    );
+    figures.push(
+        Figure::new(
+            format!("connections of {} clients that use them badly: ended / longest kept", hostile::COUNT),
+            format!("{} / {:.1} s", kept.len(), longest.as_secs_f64()),
+        )
+        .bar("each ended, ≤ 20 s", kept.len() >= hostile::COUNT && longest <= MAX_KEPT),
+    );
+    figures.push(
+        Figure::new("oversized headers: sent / answered 431", format!("{oversized} / {told}"))
+            .bar("all", oversized > 0 && told + 1 >= oversized),
+    );
+    server.stop().await?;
+    Ok(Section {
+        title: "Overload",
+        command: "bench overload",
+        method: format!(
+            "The server of `make run`. First {CLIENTS} clients, each with its next request as soon as the last is \
+             answered, show what it sustains of one sign-in, one refresh and two profile reads. Then {TIMES:?} times as \
+             many are offered for {} s each, at fixed moments whatever became of those before; latency counts from these \
+             moments. They are bounded by the time in which {SIGN_IN_BOUND} requests are answered at the sustained rate for \
+             sign-ins, and {OTHER_BOUND} for the others. Beside them are clients that connect and say nothing, send a byte of their headers every half a \
+             second, read no answers, or send headers of 256 KiB. Those who offer share the cores with the server.",
+            PHASE.as_secs(),
+        ),
+        figures,
+    })
+}
+
+/// Accounts with a session each, and their client.
+#[derive(Clone)]
+struct Crowd {
+    site: Site,
+    next: Arc<AtomicUsize>,
+    access: Arc<Vec<String>>,
+    /// Refresh tokens that nobody uses at the moment.
+    refresh: Arc<Mutex<Vec<String>>>,
+}
+
+/// What became of one request.
+enum Outcome {
+    Done(Value),
+    /// 429 or 503 with `Retry-After`.
+    Refused,
+    /// Any other answer.
+    Wrong(String),
+    /// None: reset, or nothing in time.
+    Lost(String),
+}
+
+#[derive(Default)]
+struct Phase {
+    seconds: f64,
+    times: [Vec<Duration>; 3],
+    refusals: [Vec<Duration>; 3],
+    wrong: Vec<String>,
+    lost: Vec<String>,
+}
+
+impl Crowd {
+    async fn gather(site: &Site) -> Result<Self, String> {
+        // An idle connection is given up here before the server does it: a request must not meet its end.
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(2))
+            .build_http();
+        let site = Site { http, url: site.url.clone() };
+        let (mut opening, mut all) = (JoinSet::new(), Vec::new());
+        for account in 0..ACCOUNTS {
+            let site = site.clone();
+            opening.spawn(async move {
+                let name = format!("crowd{account}");
+                let body = json!({"email": email(&name), "username": name, "password": PASSWORD});
+                until(201, || site.post("/auth/register", &body)).await?;
+                let body = json!({"username": name, "password": PASSWORD});
+                until(200, || site.post("/auth/login", &body)).await
+            });
+            if opening.len() == CLIENTS {
+                all.extend(opening.join_next().await);
+            }
+        }
+        all.extend(opening.join_all().await.into_iter().map(Ok));
+        let (mut access, mut refresh) = (Vec::new(), Vec::new());
+        for tokens in all {
+            let tokens = tokens.map_err(|error| error.to_string())??;
+            access.push(tokens["access_token"].as_str().unwrap_or_default().to_owned());
+            refresh.push(tokens["refresh_token"].as_str().unwrap_or_default().to_owned());
+        }
+        Ok(Self { site, next: Arc::default(), access: Arc::new(access), refresh: Arc::new(Mutex::new(refresh)) })
+    }
+
+    /// Requests a second, each client waiting for its answer.
+    async fn sustained(&self) -> f64 {
+        let begin = Instant::now();
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let crowd = self.clone();
+            clients.spawn(async move {
+                let mut done = 0_u32;
+                while begin.elapsed() < PHASE {
+                    for step in MIX {
+                        done += u32::from(matches!(crowd.ask(step).await, Outcome::Done(_)));
+                    }
+                }
+                done
+            });
+        }
+        let done: u32 = clients.join_all().await.into_iter().sum();
+        f64::from(done) / begin.elapsed().as_secs_f64()
+    }
+
+    /// So many a second, whatever becomes of them.
+    async fn offer(&self, per_second: f64) -> Phase {
+        let begin = Instant::now();
+        let mut asked = JoinSet::new();
+        for number in 0_u32.. {
+            let due = begin + Duration::from_secs_f64(f64::from(number) / per_second);
+            if due >= begin + PHASE {
+                break;
+            }
+            sleep_until(due.into()).await;
+            let (crowd, step) = (self.clone(), MIX[number as usize % MIX.len()]);
+            asked.spawn(async move {
+                let outcome = crowd.ask(step).await;
+                (step, outcome, due.elapsed())
+            });
+        }
+        let mut phase = Phase::default();
+        while let Some(asked) = asked.join_next().await {
+            let Ok((step, outcome, time)) = asked else { continue };
+            match outcome {
+                Outcome::Done(_) => phase.times[step].push(time),
+                Outcome::Refused => phase.refusals[step].push(time),
+                Outcome::Wrong(what) => phase.wrong.push(format!("{}: {what}", STEPS[step])),
+                Outcome::Lost(what) => phase.lost.push(format!("{}: {what}", STEPS[step])),
+            }
+        }
+        phase.seconds = begin.elapsed().as_secs_f64();
+        phase
+    }
+
+    /// How long it takes until a sign-in, a refresh and a profile read have each been answered.
+    async fn recovery(&self) -> Option<Duration> {
+        let begin = Instant::now();
+        let all = async {
+            for step in [SIGN_IN, REFRESH, PROFILE] {
+                while !matches!(self.ask(step).await, Outcome::Done(_)) {
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        };
+        timeout(Duration::from_secs(20), all).await.ok().map(|()| begin.elapsed())
+    }
+
+    async fn ask(&self, step: usize) -> Outcome {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        match step {
+            SIGN_IN => {
+                let body = json!({"email": email(&format!("crowd{}", number % ACCOUNTS)), "password": PASSWORD});
+                self.send(Method::POST, "/auth/login", None, Some(&body)).await
+            }
+            REFRESH => {
+                let token = self.refresh.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let Some(token) = token else { return Outcome::Lost("all sessions are waiting".to_owned()) };
+                let outcome =
+                    self.send(Method::POST, "/auth/refresh", None, Some(&json!({"refresh_token": token}))).await;
+                let next = match &outcome {
+                    Outcome::Done(tokens) => tokens["refresh_token"].as_str().map(str::to_owned),
+                    // Whatever was written, the same token gets the same successor.
+                    Outcome::Refused | Outcome::Lost(_) => Some(token),
+                    Outcome::Wrong(_) => None,
+                };
+                self.refresh.lock().unwrap_or_else(PoisonError::into_inner).extend(next);
+                outcome
+            }
+            _ => {
+                let token = &self.access[number % self.access.len()];
+                self.send(Method::GET, "/auth/profile", Some(token), None).await
+            }
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Outcome {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.site.url));
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = match request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string()))) {
+            Ok(request) => request,
+            Err(error) => return Outcome::Wrong(error.to_string()),
+        };
+        let answer = async {
+            let response = self.site.http.request(request).await.map_err(|error| format!("{error:?}"))?;
+            let (status, has_time) = (response.status().as_u16(), response.headers().contains_key(RETRY_AFTER));
+            let body: Bytes = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
+            Ok::<_, String>((status, has_time, serde_json::from_slice::<Value>(&body).unwrap_or_default()))
+        };
+        match timeout(HUNG, answer).await {
+            Ok(Ok((200, _, body))) => Outcome::Done(body),
+            Ok(Ok((429 | 503, true, _))) => Outcome::Refused,
+            Ok(Ok((status, _, body))) => Outcome::Wrong(format!("{status} {}", body["code"])),
+            Ok(Err(error)) => Outcome::Lost(error),
+            Err(_) => Outcome::Lost(format!("no answer in {} s", HUNG.as_secs())),
+        }
+    }
+}
+
+impl Phase {
+    fn figures(&mut self, times: u32, sustained: f64) -> Vec<Figure> {
+        for fault in self.wrong.iter().take(3).chain(self.lost.iter().take(3)) {
+            eprintln!("overload, {times} ×: {fault}");
+        }
+        let done: usize = self.times.iter().map(Vec::len).sum();
+        let refused: usize = self.refusals.iter().map(Vec::len).sum();
+        #[allow(clippy::cast_precision_loss)]
+        let per_second = done as f64 / self.seconds;
+        let (wrong, lost) = (self.wrong.len(), self.lost.len());
+        let mut figures = vec![
+            Figure::new(
+                format!("{times} ×: admitted / refused with `Retry-After` / other answers / none"),
+                format!("{done} ({per_second:.0}/s) / {refused} / {wrong} / {lost}"),
+            )
+            .bar("no other, each answered", done > 0 && wrong == 0 && lost == 0),
+        ];
+        for (step, name) in STEPS.iter().enumerate() {
+            let (admitted, refused) = (&mut self.times[step], &mut self.refusals[step]);
+            let (share, half, most) = (admitted.len(), quantile(admitted, 0.5), quantile(admitted, 0.99));
+            let refusal = quantile(refused, 0.99);
+            let before = if step == SIGN_IN { SIGN_IN_BOUND } else { OTHER_BOUND };
+            let max = Duration::from_secs_f64(before / sustained.max(1.0));
+            figures.push(
+                Figure::new(
+                    format!("{times} ×, {name}: admitted, p50 / p99; p99 of refusals"),
+                    format!("{share}, {} / {}; {}", ms(half), ms(most), ms(refusal)),
+                )
+                .bar(format!("p99 ≤ {}", ms(max)), share > 0 && most <= max && refusal <= max),
+            );
+        }
+        figures
+    }
+}
+
+/// Asks until the answer is the one that is wanted.
+async fn until<F: Future<Output = Result<(u16, Value), String>>>(
+    status: u16,
+    ask: impl Fn() -> F,
+) -> Result<Value, String> {
+    for _ in 0..100 {
+        match ask().await? {
+            (got, body) if got == status => return Ok(body),
+            (429 | 503, _) => sleep(Duration::from_millis(200)).await,
+            (got, body) => return Err(format!("{got} {body}")),
+        }
+    }
+    Err("refused a hundred times".to_owned())
+}
