@@ -95,7 +95,7 @@ struct Row<'a> {
 
 /// Those that begin with a requirement's number.
 fn rows() -> impl Iterator<Item = Row<'static>> {
-    PAGE.lines().filter(|line| line.starts_with(|c: char| c == '|')).filter_map(|line| {
+    PAGE.lines().filter(|line| line.starts_with('|')).filter_map(|line| {
         let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let is_numbered = cells[0].starts_with(|c: char| c.is_ascii_digit());
         is_numbered.then(|| {
