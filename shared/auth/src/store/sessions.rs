@@ -37,7 +37,9 @@ impl Store {
     pub async fn session_create(&self, session: &Session) -> Result<()> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(session_item(session)));
         let once = aws_sdk_dynamodb::Config::builder().retry_classifier(sdk::Unanswered);
-        put.customize().config_override(once).send().await.map(drop).map_err(|error| unavailable("PutItem", &error))
+        // An override takes kilobytes, and a sign-in's future is large as it is.
+        let sent = Box::pin(put.customize().config_override(once).send()).await;
+        sent.map(drop).map_err(|error| unavailable("PutItem", &error))
     }
 
     /// Uses up `token` in one conditional write: whoever comes first rotates, everybody else learns how it stands.
