@@ -3,7 +3,7 @@
 //! the key set as the secret's value and a rotation under that token begun. Prints the two addresses, then serves until
 //! it is ended.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use auth_testing::{EventBridge, SecretsManager};
 use tokio::net::TcpListener;
