@@ -106,8 +106,7 @@ impl Known {
         // A second session, to end it.
         let tokens = site.expect(200, "POST", "/auth/login", "", self.credentials(PASSWORD)).await?;
         let body = json!({ "refresh_token": tokens["refresh_token"] });
-        let ending = site.expect(204, "POST", "/auth/logout", "", body).await;
-        ending?;
+        site.expect(204, "POST", "/auth/logout", "", body).await?;
         self.ended.push(tokens["refresh_token"].clone());
 
         let mut tokens = site.expect(200, "POST", "/auth/login", "", self.credentials(PASSWORD)).await?;
@@ -124,7 +123,7 @@ impl Known {
         self.bios.push(bio.clone());
         site.expect(200, "PATCH", "/auth/profile", access, json!({ "bio": bio })).await?;
         self.bios = vec![bio];
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             self.passwords.push(NEW_PASSWORD);
             self.live_is_in_doubt = true;
             let body = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
@@ -261,7 +260,7 @@ impl Server {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(Duration::from_secs(60), healthy).await.expect("the server starts on what is there");
+        timeout(Duration::from_mins(1), healthy).await.expect("the server starts on what is there");
         server
     }
 

@@ -1,6 +1,6 @@
 //! What holds when the wire to the table fails, when a function is killed, and when the server is.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 mod accounts;
 mod client;
