@@ -9,9 +9,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 if [[ ${QUICK:-} == 1 ]]; then
-  fuzz=${FUZZ_SECONDS:-30} examples=${EXAMPLES:-100} sequences=30 long=()
+  fuzz=${FUZZ_SECONDS:-30} examples=${EXAMPLES:-100} sequences=30 operations=500 kills=3
 else
-  fuzz=${FUZZ_SECONDS:-600} examples=${EXAMPLES:-5000} sequences=300 long=(-- --ignored)
+  fuzz=${FUZZ_SECONDS:-600} examples=${EXAMPLES:-5000} sequences=300 operations=10000 kills=200
 fi
 logs=target/test-deep
 rm -rf "$logs"
@@ -39,21 +39,18 @@ step() {
   ((status == 0)) || tail -n 40 "$logs/$name.log"
   return $status
 }
-tests() { step "$1" "$2" cargo test --locked --package devserver --test "$1" "${long[@]}"; }
 
 # First what is built, so that no limit is spent on a compiler.
 step build 3600 cargo test --locked --no-run --package devserver
 step server 3600 cargo build --locked --profile local --package devserver
 step fuzz-build 3600 tools/fuzz.sh 1 email
 
-# Alone on the machine: what measures time. The long forms of load and of answers' times belong here.
-
 # Side by side: fuzzing takes its time and both cores, the others wait for each other.
 step fuzz $((fuzz * 4 + 300)) tools/fuzz.sh "$fuzz" &
 {
   step schemathesis 2900 tools/schemathesis.sh "$examples" "${SEED:-1}" "$sequences"
-  tests faults 1200
-  tests crash 1200
+  step faults 2400 env VESTIBULE_FAULTS_OPERATIONS="$operations" VESTIBULE_FAULTS_KILLS="$kills" \
+    cargo test --locked --package devserver --test faults
 } &
 wait
 

@@ -40,15 +40,20 @@ pub fn weather(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
         Fault::CutOffAfter,
         Fault::Slow,
     ];
+    // Of an outage, which is of one kind: the retries of a mixed one would have had their effect by the end.
+    const BEFORE: [Fault; 3] = [Fault::Throttle, Fault::ServerError, Fault::CutOff];
+    const AFTER: [Fault; 2] = [Fault::LoseAnswer, Fault::CutOffAfter];
     // Each costs the 0.9 s after which the SDK gives an attempt up.
     const RARE: [Fault; 3] = [Fault::Hang, Fault::HangAfter, Fault::Late];
 
     let mut dice = Dice::new(seed);
-    let mut outages: HashMap<String, u64> = HashMap::new();
+    let mut outages: HashMap<String, (u64, bool)> = HashMap::new();
     move |operation| {
-        let outage = outages.entry(operation.to_owned()).or_default();
-        if *outage == 0 && dice.below(40) == 0 {
-            *outage = 6 + dice.below(14);
+        let (outage, has_effect) = outages.entry(operation.to_owned()).or_default();
+        // Deletions end sessions, and are rare.
+        let often = if operation == "DeleteItem" { 8 } else { 40 };
+        if *outage == 0 && dice.below(often) == 0 {
+            (*outage, *has_effect) = (6 + dice.below(14), dice.below(2) == 0);
         }
         let is_out = *outage > 0;
         *outage = outage.saturating_sub(1);
@@ -60,6 +65,8 @@ pub fn weather(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
         Some(*match operation {
             "BatchGetItem" => dice.pick(&TO_BATCHES),
             "GetItem" | "Query" => dice.pick(&TO_READS),
+            _ if is_out && *has_effect => dice.pick(&AFTER),
+            _ if is_out => dice.pick(&BEFORE),
             _ if is_rare => dice.pick(&RARE),
             _ => dice.pick(&TO_WRITES),
         })

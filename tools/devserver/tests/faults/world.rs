@@ -169,7 +169,7 @@ impl World {
                 let (is_dead, may_be_dead) = (model.is_dead(session, now), model.may_be_dead(session));
                 (it.refresh_token.clone(), is_dead, may_be_dead, it.tag.clone())
             };
-            let answer = self.ask(&self.service, "POST", "/auth/refresh", &[], json!({ "refresh_token": token })).await;
+            let answer = self.settled(&self.service, "/auth/refresh", json!({ "refresh_token": token })).await;
             let mut model = self.model();
             let it = &mut model.sessions[session];
             let context = format!("{tag}: {} {}, {}", answer.status, answer.code(), self.context());
