@@ -313,6 +313,15 @@ async fn cookie_transport_keeps_the_refresh_token_out_of_the_body() {
 }
 
 #[tokio::test]
+async fn a_password_does_not_expire() {
+    let app = app().await;
+    app.seed_user("ada").await;
+    app.clock.advance(std::time::Duration::from_hours(10 * 365 * 24));
+    let answer = app.post("/auth/login", by_email()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[tokio::test]
 async fn cookies_are_small_enough_for_every_browser() {
     let app = app().await;
     app.seed_user("ada").await;
