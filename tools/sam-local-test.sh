@@ -41,8 +41,8 @@ discovery-openid      DiscoveryFunction      "statusCode": *200
 discovery-openapi     DiscoveryFunction      "statusCode": *200
 discovery-health      DiscoveryFunction      "statusCode": *200
 discovery-not-found   DiscoveryFunction      "statusCode": *404
-audit-forwarder       AuditForwarderFunction "forwarded"
-audit-forwarder-control AuditForwarderFunction "forwarded"
+audit-forwarder       AuditForwarderFunction "records": *2
+audit-forwarder-control AuditForwarderFunction "records": *0
 rotate-keys-rotation  RotateKeysFunction     null
 rotate-keys-emergency RotateKeysFunction     "version"
 rotate-keys-deployment RotateKeysFunction    "errorMessage"
