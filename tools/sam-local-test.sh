@@ -19,6 +19,7 @@ bridge=$(docker network inspect bridge --format '{{(index .IPAM.Config 0).Gatewa
 source tools/local-engine.sh
 
 # event → function, and what the answer has to have. Each may use what those before it have brought.
+# Of a deployment, everything is done here but the answer to CloudFormation, whose address the event can only make up.
 events='
 register              RegisterFunction       "statusCode": *201
 register-invalid      RegisterFunction       "statusCode": *422
@@ -45,7 +46,7 @@ audit-forwarder       AuditForwarderFunction "records": *2
 audit-forwarder-control AuditForwarderFunction "records": *0
 rotate-keys-rotation  RotateKeysFunction     null
 rotate-keys-emergency RotateKeysFunction     "version"
-rotate-keys-deployment RotateKeysFunction    "errorMessage"
+rotate-keys-deployment RotateKeysFunction    callback: no connection
 '
 for file in events/*.json; do
   name=$(basename "$file" .json)
