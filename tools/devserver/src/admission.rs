@@ -1,6 +1,7 @@
 //! How much the local server takes on at once, and what it says to the rest (docs/adr/0015-overload.md). In AWS the
 //! gateway does this, and a function serves one request at a time.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use axum::http::header::{CONNECTION, CONTENT_LENGTH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -42,7 +44,11 @@ async fn read(State(patience): State<Duration>, request: Request, next: Next) ->
     let (parts, body) = request.into_parts();
     match timeout(patience, to_bytes(body, BODY_LIMIT)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(_)) => Problem::body_too_large().into_response(),
+        Ok(Err(error)) if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => {
+            Problem::body_too_large().into_response()
+        }
+        // Its chunks are no chunks, or the client has gone.
+        Ok(Err(_)) => Problem::malformed_json().into_response(),
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
             .with_header(CONNECTION, HeaderValue::from_static("close"))
             .into_response(),

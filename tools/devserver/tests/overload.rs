@@ -229,6 +229,14 @@ async fn a_body_that_is_announced_or_turns_out_as_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_whose_chunks_are_none_is_malformed() {
+    let server = server(LIMITS).await;
+    let text = "POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n{}\r\n0\r\n\r\n";
+    let answer = rest(&mut server.send(text).await).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"malformed_json\""), "{answer}");
+}
+
+#[tokio::test]
 async fn oversized_headers_are_told_so() {
     let server = server(LIMITS).await;
     let text = format!("GET /now HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n", "x".repeat(100_000));
