@@ -22,12 +22,14 @@ MAY_END_THE_SESSION = BY_COOKIE | {
 LIFETIME = 300  # seconds; an access token has 600
 
 numbers = itertools.count()
+# The attack comes in several processes, one after the other, against one table.
+PROCESS = os.getpid()
 worker = threading.local()
 
 
 class Account:
     def __init__(self):
-        name = f"subject{next(numbers)}"
+        name = f"subject{PROCESS}x{next(numbers)}"
         self.credentials = {"email": f"{name}@example.com", "password": PASSWORD}
         self.call("POST", "/auth/register", json={**self.credentials, "username": name}).raise_for_status()
         self.sign_in()
@@ -93,11 +95,11 @@ def map_case(context, case):
     if label == "POST /auth/password/change":
         body["current_password"] = PASSWORD
     if label == "POST /auth/register":
-        body.update(username=f"guest{next(numbers)}", password=PASSWORD)
+        body.update(username=f"guest{PROCESS}x{next(numbers)}", password=PASSWORD)
     if label == "PATCH /auth/profile":
         case.headers.pop("If-Match", None)
         if "username" in body:
-            body["username"] = f"guest{next(numbers)}"
+            body["username"] = f"guest{PROCESS}x{next(numbers)}"
     if label == "DELETE /auth/sessions/{id}":
         case.path_parameters["id"] = account().session
     return case
