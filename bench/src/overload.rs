@@ -1,4 +1,4 @@
-//! The local server under more than it can do.
+//! The local server under what it can do, offered at a fixed rate, and under more.
 
 mod hostile;
 
@@ -23,6 +23,9 @@ use crate::stage::Folder;
 const ACCOUNTS: usize = 256;
 const CLIENTS: usize = 16;
 const PHASE: Duration = Duration::from_secs(8);
+/// Long enough for the rarest in a thousand profile reads.
+const STEADY_PHASE: Duration = Duration::from_secs(20);
+const SHARES: [f64; 3] = [0.25, 0.5, 0.75];
 const TIMES: [u32; 4] = [1, 2, 5, 10];
 /// Of four requests one is a sign-in, one a refresh, and two read the profile.
 const MIX: [usize; 4] = [SIGN_IN, PROFILE, REFRESH, PROFILE];
@@ -47,14 +50,18 @@ pub async fn measure() -> Result<Section, String> {
     let crowd = Crowd::gather(&server.site).await?;
     let sustained = crowd.sustained().await;
     let before_kib = server.resident_kib()?;
+    let mut figures = vec![Figure::new("sustained by 16 clients", format!("{sustained:.0} requests/s"))];
+    for share in SHARES {
+        let mut phase = crowd.offer(sustained * share, STEADY_PHASE).await;
+        figures.extend(phase.steady_figures(share, server.resident_kib()?));
+    }
 
     let address = server.site.url.trim_start_matches("http://").to_owned();
     let seen = hostile::Seen::default();
     let hostile = hostile::clients(&address, &seen);
-    let mut figures = vec![Figure::new("sustained by 16 clients", format!("{sustained:.0} requests/s"))];
     let mut most_kib = before_kib;
     for times in TIMES {
-        let mut phase = crowd.offer(sustained * f64::from(times)).await;
+        let mut phase = crowd.offer(sustained * f64::from(times), PHASE).await;
         most_kib = most_kib.max(server.resident_kib()?);
         figures.extend(phase.figures(times, sustained));
         if times == TIMES[TIMES.len() - 1] {
@@ -88,15 +95,17 @@ pub async fn measure() -> Result<Section, String> {
     );
     server.stop().await?;
     Ok(Section {
-        title: "Overload",
+        title: "Load at fixed rates, and overload",
         command: "bench overload",
         method: format!(
             "The server of `make run`. First {CLIENTS} clients, each with its next request as soon as the last is \
-             answered, show what it sustains of one sign-in, one refresh and two profile reads. Then {TIMES:?} times as \
-             many are offered for {} s each, at fixed moments whatever became of those before; latency counts from these \
-             moments. They are bounded by the time in which {SIGN_IN_BOUND} requests are answered at the sustained rate for \
-             sign-ins, and {OTHER_BOUND} for the others. Beside them are clients that connect and say nothing, send a byte of their headers every half a \
+             answered, show what it sustains of one sign-in, one refresh and two profile reads. Then {SHARES:?} of that is \
+             offered for {} s each, and {TIMES:?} times as much for {} s each, at fixed moments whatever became of those \
+             before; latency counts from these moments, so that nothing is omitted while an answer is late (of fewer than a \
+             thousand, p99.9 is the slowest). The latencies of overload are bounded by the time in which {SIGN_IN_BOUND} requests are answered at the sustained rate for \
+             sign-ins, and {OTHER_BOUND} for the others. Beside overload are clients that connect and say nothing, send a byte of their headers every half a \
              second, read no answers, or send headers of 256 KiB. Those who offer share the cores with the server.",
+            STEADY_PHASE.as_secs(),
             PHASE.as_secs(),
         ),
         figures,
@@ -186,12 +195,12 @@ impl Crowd {
     }
 
     /// So many a second, whatever becomes of them.
-    async fn offer(&self, per_second: f64) -> Phase {
+    async fn offer(&self, per_second: f64, time: Duration) -> Phase {
         let begin = Instant::now();
         let mut asked = JoinSet::new();
         for number in 0_u32.. {
             let due = begin + Duration::from_secs_f64(f64::from(number) / per_second);
-            if due >= begin + PHASE {
+            if due >= begin + time {
                 break;
             }
             sleep_until(due.into()).await;
@@ -285,10 +294,40 @@ impl Crowd {
 }
 
 impl Phase {
-    fn figures(&mut self, times: u32, sustained: f64) -> Vec<Figure> {
-        for fault in self.wrong.iter().take(3).chain(self.lost.iter().take(3)) {
-            eprintln!("overload, {times} ×: {fault}");
+    /// Of a rate that is not too much: everyone is admitted, and it is the tail that tells.
+    fn steady_figures(&mut self, share: f64, kib: u64) -> Vec<Figure> {
+        self.report(&format!("{share} ×"));
+        let done: usize = self.times.iter().map(Vec::len).sum();
+        let refused: usize = self.refusals.iter().map(Vec::len).sum();
+        let others = self.wrong.len() + self.lost.len();
+        #[allow(clippy::cast_precision_loss)]
+        let per_second = done as f64 / self.seconds;
+        let mut figures = vec![
+            Figure::new(
+                format!("{share} ×: done / refused / others; memory at its end"),
+                format!("{done} ({per_second:.0}/s) / {refused} / {others}; {kib} KiB"),
+            )
+            .bar("all done", done > 0 && refused + others == 0),
+        ];
+        for (name, times) in STEPS.iter().zip(&mut self.times) {
+            let [half, tenth, most, rarest] = [0.5, 0.9, 0.99, 0.999].map(|q| ms(quantile(times, q)));
+            figures.push(Figure::new(
+                format!("{share} ×, {name}: p50 / p90 / p99 / p99.9 of {}", times.len()),
+                format!("{half} / {tenth} / {most} / {rarest}"),
+            ));
         }
+        figures
+    }
+
+    /// Some of what went wrong.
+    fn report(&self, rate: &str) {
+        for fault in self.wrong.iter().take(3).chain(self.lost.iter().take(3)) {
+            eprintln!("overload, {rate}: {fault}");
+        }
+    }
+
+    fn figures(&mut self, times: u32, sustained: f64) -> Vec<Figure> {
+        self.report(&format!("{times} ×"));
         let done: usize = self.times.iter().map(Vec::len).sum();
         let refused: usize = self.refusals.iter().map(Vec::len).sum();
         #[allow(clippy::cast_precision_loss)]
