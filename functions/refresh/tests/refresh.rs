@@ -322,3 +322,31 @@ async fn the_fixtures_refresh() {
     let answer = app.event("refresh", |_| {}).await;
     assert_eq!(answer.status, 401, "a placeholder is no token");
 }
+
+#[tokio::test]
+async fn a_token_under_a_key_that_could_not_be_looked_up_is_no_dead_one() {
+    let (app, user, _, _) = signed_in().await;
+    let keys = || auth::KeySet::generate(auth::Algorithm::ES256, app.clock.now(), &auth::Random::System).unwrap();
+    let file = std::env::temp_dir().join(format!("vestibule-refresh-{}.json", std::process::id()));
+    std::fs::write(&file, keys().to_json().as_bytes()).unwrap();
+    let mut here = app.app.clone();
+    std::sync::Arc::make_mut(&mut here.config).key_set = Some(auth::SecretSource::File(file.clone()));
+    let signer = auth::Signer::load(&here).await.unwrap();
+    std::fs::remove_file(&file).unwrap();
+    wait(&app, 60);
+
+    // Another instance knows the newer keys already.
+    let newer = keys().to_json().replace("\"id\":1", "\"id\":2");
+    assert!(newer.contains("\"id\":2"));
+    let ahead = auth::Signer::fixed(&here, auth::KeySet::from_json(&newer).unwrap());
+    let (_, token) = ahead.session(user.id, user.session_epoch).await.unwrap();
+    let account = auth::Account { user, roles: Vec::new() };
+    let (session, _) = ahead.session(account.user.id, account.user.session_epoch).await.unwrap();
+    let text = ahead.tokens(&account, &session, &token).await.unwrap().refresh_token;
+    let app = app.mount(refresh::router(refresh::Refresh { app: here, signer }));
+    for _ in 0..2 {
+        let answer = present(&app, &text).await;
+        assert_eq!((answer.status, answer.code()), (503, "unavailable"), "{}", answer.text);
+    }
+    assert_eq!(events(&app, "keys_not_read"), 1);
+}

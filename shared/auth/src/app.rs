@@ -9,7 +9,7 @@ use crate::access_token::sign;
 use crate::cached::{Cached, MAX_AGE, MIN_AGE};
 use crate::secret::Secrets;
 use crate::{
-    AccessToken, Account, Caller, Claims, Clock, Config, ConfigError, Error, KeySet, Log, Network, Pseudonyms,
+    AccessToken, Account, Caller, Claims, Clock, Config, ConfigError, Error, Event, KeySet, Log, Network, Pseudonyms,
     PublicKeySet, Random, RefreshToken, Result, SecretSource, Session, SessionId, Store, Timestamp, User, UserId,
     Verifier,
 };
@@ -154,10 +154,18 @@ impl App {
         Ok(SignedIn { account, session })
     }
 
+    /// Of a failed load that no answer may show, since there are older keys to go on with.
+    fn tell_if_hidden<T>(&self, keys: &Cached<T>, which: &'static str) {
+        if keys.peek().is_some() {
+            self.log.write(&Event::new("keys_not_read").alarming().because(which));
+        }
+    }
+
     async fn published_since(&self, max_age: Duration) -> Result<Arc<Published>> {
         self.published
             .get(self.clock.now(), max_age, async || {
-                let keys = self.store.key_set().await?;
+                let keys = self.store.key_set().await;
+                let keys = keys.inspect_err(|_| self.tell_if_hidden(&self.published, "published"))?;
                 let verifier = Verifier::new(&keys)?;
                 Ok(Published { keys, verifier })
             })
@@ -272,7 +280,8 @@ impl Signer {
 
     async fn keys(&self, max_age: Duration) -> Result<Arc<KeySet>> {
         let load = async || {
-            let set = self.secrets.load().await?;
+            let set = self.secrets.load().await;
+            let set = set.inspect_err(|_| self.app.tell_if_hidden(&self.keys, "private"))?;
             if set.is_ready(self.app.clock.now()) { Ok(set) } else { Err(Error::NoKeySet) }
         };
         self.keys.get(self.app.clock.now(), max_age, load).await

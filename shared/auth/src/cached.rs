@@ -1,16 +1,19 @@
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::{Result, Timestamp};
+use crate::{Error, Result, Timestamp};
 
 /// How old a value may be before it is read again; a frozen Lambda has no timer, so the age is looked at per request.
 pub const MAX_AGE: Duration = Duration::from_mins(5);
 /// How soon somebody who misses something in the value may have it read again.
 pub const MIN_AGE: Duration = Duration::from_secs(10);
+/// How long a value serves that cannot be read again: an outage must not end all work at once, nor keep a revoked key alive.
+pub const MAX_STALE: Duration = Duration::from_hours(1);
 
-/// A value that is loaded again when it is too old, by one request at a time, and kept when that fails.
+/// A value that is loaded again when it is too old, by one request at a time, and kept for [`MAX_STALE`] when that fails.
 #[derive(Debug)]
 pub struct Cached<T> {
     entry: Arc<RwLock<Option<Entry<T>>>>,
@@ -20,7 +23,15 @@ pub struct Cached<T> {
 #[derive(Debug)]
 struct Entry<T> {
     value: Arc<T>,
+    loaded_at: Timestamp,
+    /// Later than `loaded_at` if the last try failed.
     tried_at: Timestamp,
+}
+
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), ..*self }
+    }
 }
 
 impl<T> Clone for Cached<T> {
@@ -36,56 +47,81 @@ impl<T> Default for Cached<T> {
 }
 
 impl<T> Cached<T> {
-    /// The value, loaded unless it is at most `max_age` old. Fails only if nothing was ever loaded.
+    /// The value, loaded unless it is at most `max_age` old.
+    ///
+    /// # Errors
+    /// Those of `load` if nothing was ever loaded, if there is nothing any more ([`Error::NoKeySet`]), or if that was
+    /// longer ago than [`MAX_STALE`] and `max_age`. Who misses something (`max_age` below [`MAX_AGE`]) is told that the last
+    /// try failed: the old value cannot say that it does not exist.
     pub async fn get<L, Fut>(&self, now: Timestamp, max_age: Duration, load: L) -> Result<Arc<T>>
     where
         L: FnOnce() -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        let is_fresh = |tried_at| now.since(tried_at) <= max_age;
-        let known = match self.known() {
-            Some((value, tried_at)) if is_fresh(tried_at) => return Ok(value),
-            known => known,
+        let misses_something = max_age < MAX_AGE;
+        let serves = |entry: &Entry<T>| now.since(entry.loaded_at) <= max_age.max(MAX_STALE);
+        let fresh = |entry: &Entry<T>| {
+            (serves(entry) && now.since(entry.tried_at) <= max_age).then(|| {
+                if misses_something && entry.tried_at > entry.loaded_at {
+                    Err(NOT_RELOADED)
+                } else {
+                    Ok(entry.value.clone())
+                }
+            })
         };
-        let _loading = match (self.loading.try_lock(), known) {
+        if let Some(answer) = self.known().as_ref().and_then(fresh) {
+            return answer;
+        }
+        let _loading = match (self.loading.try_lock(), self.known()) {
             (Ok(guard), _) => guard,
             // An aged value is good enough while somebody else loads the next one.
-            (Err(_), Some((value, _))) if max_age >= MAX_AGE => return Ok(value),
+            (Err(_), Some(entry)) if !misses_something && serves(&entry) => return Ok(entry.value),
             // Who misses something waits for it.
             (Err(_), _) => self.loading.lock().await,
         };
-        let known = match self.known() {
-            Some((value, tried_at)) if is_fresh(tried_at) => return Ok(value),
-            known => known,
-        };
-        match (load().await, known) {
-            (Ok(value), _) => Ok(self.keep(Arc::new(value), now)),
-            (Err(_), Some((value, _))) => Ok(self.keep(value, now)),
-            (Err(error), None) => Err(error),
+        if let Some(answer) = self.known().as_ref().and_then(fresh) {
+            return answer;
+        }
+        let loaded = load().await;
+        let mut entry = self.entry.write().unwrap_or_else(PoisonError::into_inner);
+        match (loaded, entry.as_mut()) {
+            (Ok(value), _) => {
+                let value = Arc::new(value);
+                *entry = Some(Entry { value: value.clone(), loaded_at: now, tried_at: now });
+                Ok(value)
+            }
+            (Err(Error::NoKeySet), _) => {
+                *entry = None;
+                Err(Error::NoKeySet)
+            }
+            (Err(_), Some(known)) if !misses_something && serves(known) => {
+                known.tried_at = now;
+                Ok(known.value.clone())
+            }
+            (Err(error), known) => {
+                if let Some(known) = known {
+                    known.tried_at = now;
+                }
+                Err(error)
+            }
         }
     }
 
     /// The value if it was ever loaded; asks nobody.
     pub fn peek(&self) -> Option<Arc<T>> {
-        self.known().map(|(value, _)| value)
+        self.known().map(|entry| entry.value)
     }
 
-    fn known(&self) -> Option<(Arc<T>, Timestamp)> {
-        let entry = self.entry.read().unwrap_or_else(PoisonError::into_inner);
-        entry.as_ref().map(|entry| (entry.value.clone(), entry.tried_at))
-    }
-
-    fn keep(&self, value: Arc<T>, tried_at: Timestamp) -> Arc<T> {
-        let entry = Entry { value: value.clone(), tried_at };
-        *self.entry.write().unwrap_or_else(PoisonError::into_inner) = Some(entry);
-        value
+    fn known(&self) -> Option<Entry<T>> {
+        self.entry.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+const NOT_RELOADED: Error = Error::Unavailable { operation: "reload", code: Cow::Borrowed("the last try failed") };
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     const START: Timestamp = Timestamp::from_millis(1_795_512_600_000);
@@ -95,7 +131,44 @@ mod tests {
     }
 
     fn failing() -> impl Future<Output = Result<u32>> {
-        std::future::ready(Err(Error::NoKeySet))
+        std::future::ready(Err(Error::Unavailable { operation: "test", code: "failing".into() }))
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_not_kept() {
+        let cached = Cached::default();
+        cached.get(at(0), MAX_AGE, async || Ok(1)).await.unwrap();
+        let gone = cached.get(at(400), MAX_AGE, async || Err(Error::NoKeySet)).await;
+        assert!(matches!(gone, Err(Error::NoKeySet)));
+        assert!(cached.peek().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_value_that_cannot_be_read_again_serves_for_an_hour() {
+        let cached = Cached::default();
+        cached.get(at(0), MAX_AGE, async || Ok(1)).await.unwrap();
+        for second in [400, 800, 3600] {
+            assert_eq!(*cached.get(at(second), MAX_AGE, failing).await.unwrap(), 1, "{second}");
+        }
+        assert!(cached.get(at(3601), MAX_AGE, failing).await.is_err());
+        assert_eq!(
+            *cached.get(at(3602), MAX_AGE, async || Ok(2)).await.unwrap(),
+            2,
+            "and is read as soon as it can be"
+        );
+        // What never changes is not read again at all.
+        assert_eq!(*cached.get(at(100_000), Duration::MAX, failing).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_misses_something_is_told_that_nobody_could_look() {
+        let cached = Cached::default();
+        cached.get(at(0), MAX_AGE, async || Ok(1)).await.unwrap();
+        assert!(cached.get(at(20), MIN_AGE, failing).await.is_err());
+        assert!(cached.get(at(25), MIN_AGE, async || Ok(2)).await.is_err(), "not asked again at once");
+        assert_eq!(*cached.get(at(26), MAX_AGE, failing).await.unwrap(), 1, "who misses nothing goes on");
+        assert_eq!(*cached.get(at(40), MIN_AGE, async || Ok(2)).await.unwrap(), 2);
+        assert_eq!(*cached.get(at(45), MIN_AGE, failing).await.unwrap(), 2);
     }
 
     #[tokio::test]
