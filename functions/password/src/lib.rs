@@ -79,7 +79,10 @@ async fn confirmed(
     let event = |name| Event::of(name, caller).user(account.user.id).session(session.id);
     let bucket = Bucket::confirmation(session.id, app.clock.now());
     let (pass, credential) = tokio::join!(throttle.take(&bucket), app.store.credential_by_email(&account.user.email));
-    let pass = pass.inspect_err(|_| app.log.write(&event("password_change_throttled")))?;
+    if let Err(Error::TooManyRequests { .. }) = pass {
+        app.log.write(&event("password_change_throttled"));
+    }
+    let pass = pass?;
     // It changed since the session was read: the session is void by now.
     let is_theirs =
         |credential: &Credential| credential.user_id == account.user.id && account.honours(credential.session_epoch);

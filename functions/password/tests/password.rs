@@ -96,9 +96,25 @@ async fn a_stolen_session_has_ten_tries_and_the_owner_s_own_is_not_touched() {
     let answer = change(&app, &tokens, wish(PASSWORD, NEW)).await;
     assert_eq!((answer.status, answer.code()), (429, "too_many_requests"));
     assert!(answer.header("retry-after").is_some());
+    assert_eq!(throttled(&app), 1);
     assert_eq!(app.hasher.count() - hashes, 10);
     let (_, others) = app.seed_session(&user).await;
     assert_eq!(change(&app, &others, wish(PASSWORD, NEW)).await.status, 200);
+}
+
+fn throttled(app: &TestApp) -> usize {
+    app.log.lines().iter().filter(|line| line.contains("\"password_change_throttled\"")).count()
+}
+
+#[tokio::test]
+async fn an_outage_is_not_told_as_a_throttle() {
+    let (app, _, _, tokens) = signed_in().await;
+    // As often as the SDK tries.
+    for _ in 0..4 {
+        app.wire.fail_next("UpdateItem", Fault::ServerError);
+    }
+    assert_eq!(change(&app, &tokens, wish(PASSWORD, NEW)).await.status, 503);
+    assert_eq!(throttled(&app), 0);
 }
 
 #[tokio::test]

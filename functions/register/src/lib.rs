@@ -12,8 +12,8 @@
 //! with the same password opens it.
 
 use auth::{
-    App, Bio, BirthDate, BreachedPasswords, Bucket, Caller, Email, Event, FullName, Hasher, Password, Throttle, User,
-    UserId, Username,
+    App, Bio, BirthDate, BreachedPasswords, Bucket, Caller, Email, Error, Event, FullName, Hasher, Password, Throttle,
+    User, UserId, Username,
 };
 use auth_http::{Answer, Body, Faults, Field, Json, Reply, Unknown, UserAnswer, UserBody};
 use axum::extract::State;
@@ -45,9 +45,11 @@ async fn handle(
     let per_hour = app.config.registrations_per_hour;
     for bucket in Bucket::registration(&caller, per_hour, &*app.pseudonyms().await?, now) {
         // Not given back: what is limited are the accounts.
-        let _ = throttle.take(&bucket).await.inspect_err(|_| {
+        let taken = throttle.take(&bucket).await;
+        if let Err(Error::TooManyRequests { .. }) = taken {
             app.log.write(&Event::of("registration_throttled", &caller));
-        })?;
+        }
+        let _ = taken?;
     }
     let id = UserId::new(app.random.uuid(now)?);
     let user = User {

@@ -77,10 +77,26 @@ async fn one_network_opens_thirty_accounts_an_hour() {
     assert_eq!((app.operations(), app.hasher.count() - hashes), (vec!["UpdateItem".to_owned()], 0));
     assert_eq!(app.post("/auth/register", someone(31)).await.status, 429);
     assert!(app.operations().is_empty(), "this instance knows by now");
+    assert_eq!(throttled(&app), 2);
 
     assert_eq!(app.from("198.51.100.7").post("/auth/register", someone(32)).await.status, 201, "another network");
     app.clock.advance(std::time::Duration::from_mins(30));
     assert_eq!(app.post("/auth/register", someone(33)).await.status, 201, "another hour");
+}
+
+fn throttled(app: &TestApp) -> usize {
+    app.log.lines().iter().filter(|line| line.contains("\"registration_throttled\"")).count()
+}
+
+#[tokio::test]
+async fn an_outage_is_not_told_as_a_throttle() {
+    let app = app().await;
+    // As often as the SDK tries.
+    for _ in 0..4 {
+        app.wire.fail_next("UpdateItem", Fault::ServerError);
+    }
+    assert_eq!(app.post("/auth/register", ada()).await.status, 503);
+    assert_eq!(throttled(&app), 0);
 }
 
 #[tokio::test]
