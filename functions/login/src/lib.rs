@@ -65,10 +65,10 @@ async fn handle(
     let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let session = session.with_client(client, caller.network);
     let tokens = signer.tokens(&account, &session, &refresh_token).await?;
-    let (created, ()) = tokio::join!(app.store.session_create(&session), end_previous(app, signer, &caller, &headers));
-    created?;
+    app.store.session_create(&session).await?;
 
-    throttle.give_back(pass).await;
+    // Only now: a sign-in that failed leaves the browser as it was.
+    tokio::join!(throttle.give_back(pass), end_previous(app, signer, &caller, &headers));
     if hasher.is_outdated(&credential.hash) {
         let to = hasher.hash(attempt.password).await?;
         app.store.credential_upgrade(&credential, &HashUpgrade { from: credential.hash.clone(), to }).await;
@@ -117,6 +117,7 @@ async fn counted(
         if let Ok(pass) = pass {
             throttle.put_back(pass).await;
         }
+        throttle.precheck(&strangers)?;
         Ok((throttle.take(&strangers).await?, credential))
     };
     let tried = tried.await;

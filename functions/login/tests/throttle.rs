@@ -282,6 +282,12 @@ async fn signing_in_again_ends_the_session_that_the_browser_had() {
     let first = sign_in("a=b").await;
     let set: Vec<_> = first.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
     let refresh = set.iter().find(|cookie| cookie.starts_with("__Host-refresh=")).unwrap().split(';').next().unwrap();
+    // As often as the SDK tries.
+    for _ in 0..4 {
+        app.wire.fail_next("PutItem", auth_testing::Fault::ServerError);
+    }
+    assert_eq!(sign_in(refresh).await.status, 503);
+    assert_eq!(app.app.store.sessions_of(user.user_id).await.unwrap().len(), 1, "a failed sign-in ends nothing");
     assert_eq!(sign_in(refresh).await.status, 200);
     let sessions = app.app.store.sessions_of(user.user_id).await.unwrap();
     assert_eq!(sessions.len(), 1, "the new one");
