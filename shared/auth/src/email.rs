@@ -74,7 +74,7 @@ fn is_atext(c: char) -> bool {
 }
 
 // Marks that NFC leaves standing (Indic vowels and the like): a letter to its reader, not to `is_alphanumeric`.
-fn is_combining(c: char) -> bool {
+pub(crate) fn is_combining(c: char) -> bool {
     icu_normalizer::properties::CanonicalCombiningClassMapBorrowed::new().get_u8(c) != 0
 }
 

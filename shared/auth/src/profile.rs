@@ -26,7 +26,7 @@ impl FullName {
 
 impl Bio {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        bounded(text, 1000, |c| matches!(c, '\n' | '\r' | '\t')).map(Self)
+        bounded(text, 1000, |c| matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}')).map(Self)
     }
 
     pub fn as_str(&self) -> &str {
@@ -92,7 +92,8 @@ fn bounded(text: &str, max: usize, allowed_control: fn(char) -> bool) -> Result<
     }
     // Directional overrides would let a name rewrite the text that a page shows around it.
     let is_trap = |c: char| {
-        (c.is_control() && !allowed_control(c)) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        let is_control = c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        (is_control && !allowed_control(c)) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if text.chars().any(is_trap) {
         return Err(Invalid { code: "control_character", detail: "Control characters are not allowed here." });
@@ -137,10 +138,12 @@ mod tests {
     fn texts_are_bounded_and_printable() {
         assert!(FullName::parse("Ada King, Countess of Lovelace").is_ok());
         assert!(FullName::parse(&"x".repeat(101)).is_err());
-        assert!(FullName::parse("a\nb").is_err());
+        for text in ["a\nb", "a\u{2028}b", "a\u{2029}b"] {
+            assert!(FullName::parse(text).is_err(), "a name is one line");
+        }
         assert!(FullName::parse("  ").is_err());
         assert!(FullName::parse("a\u{202e}b").is_err());
-        assert!(Bio::parse("one\ntwo").is_ok());
+        assert!(Bio::parse("one\ntwo\u{2029}three").is_ok());
         assert!(Bio::parse("nul\0").is_err());
     }
 

@@ -4,12 +4,14 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::Invalid;
+use crate::email::is_combining;
 
 /// A username as its owner typed it, and the key under which it is unique.
 ///
 /// The rule: 3 to 32 characters after NFKC; letters and digits of any script, and `.`, `_`, `-` between them (never
 /// first, last or doubled). So it holds no `@` and can't be taken for an e-mail address, no space, no invisible
-/// character, and no mark that could be stacked.
+/// character, and no accent or point that goes above or below a letter without a place of its own (Unicode's combining
+/// classes other than 0): `adّa` would look like `ada` in many a font.
 ///
 /// The key is NFKC with full case folding (Unicode §3.13, `NFKC_Casefold` without its removals): `ＡＤＡ`, `Ada` and
 /// `ada` are one name, and so are `straße` and `STRASSE`. Letters of different scripts that look alike (Latin `a`,
@@ -35,9 +37,8 @@ impl Username {
         if length < MIN_CHARS {
             return Err(Invalid { code: "too_short", detail: "A username has at least 3 characters." });
         }
-        let words_are_letters_and_digits = plain
-            .split(['.', '_', '-'])
-            .all(|word| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() && !INVISIBLE.contains(&c)));
+        let words_are_letters_and_digits =
+            plain.split(['.', '_', '-']).all(|word| !word.is_empty() && word.chars().all(is_letter_or_digit));
         if !words_are_letters_and_digits {
             return Err(Invalid {
                 code: "malformed",
@@ -66,6 +67,11 @@ impl fmt::Debug for Username {
 
 const MIN_CHARS: usize = 3;
 const MAX_CHARS: usize = 32;
+fn is_letter_or_digit(c: char) -> bool {
+    // Alphabetic by Unicode are some marks, too.
+    c.is_alphanumeric() && !is_combining(c) && !INVISIBLE.contains(&c)
+}
+
 /// Letters by category that no font draws.
 const INVISIBLE: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
 
@@ -111,6 +117,9 @@ mod tests {
             "\u{feff}ada",
             "a\u{3164}b",
             "adа\u{301}\u{301}",
+            "ad\u{5bc}a",
+            "ad\u{64b}\u{64b}\u{64b}a",
+            "ad\u{363}a",
             "ada\n",
             "😀😀😀",
             "a/b",
