@@ -77,6 +77,7 @@ where
     Fut: Future<Output = Result<P, ConfigError>>,
 {
     let log = Log::Stdout;
+    log_panics(&log);
     // One event at a time, so one thread: more would only cost memory and start-up.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -97,6 +98,22 @@ where
             Err(error) => refuse(&log, "runtime", &error),
         }
     })
+}
+
+/// Of a panic, writes where it was and not what it says: a library's message may hold what it was given, a password.
+pub fn log_panics(log: &Log) {
+    let log = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let location = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        log.write(&Panic { level: "error", message: "panic", location });
+    }));
+}
+
+#[derive(Serialize)]
+struct Panic {
+    level: &'static str,
+    message: &'static str,
+    location: Option<String>,
 }
 
 #[derive(Serialize)]

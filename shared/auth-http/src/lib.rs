@@ -25,7 +25,7 @@ pub use cors::cors;
 pub use device::{device, remember_device};
 pub use edge::{Peer, edge};
 pub use json::{BODY_LIMIT, Body, Faults, Field, Json, REQUIRED, Unknown};
-pub use lambda::{LambdaResponse, handle, run, run_events};
+pub use lambda::{LambdaResponse, handle, log_panics, run, run_events};
 pub use origin::check as check_origin;
 pub use problem::Problem;
 pub use signed_in::{Admin, Authenticated};

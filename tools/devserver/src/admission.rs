@@ -1,11 +1,10 @@
 //! How much the local server takes on at once, and what it says to the rest (docs/adr/0015-overload.md). In AWS the
 //! gateway does this, and a function serves one request at a time.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::Error;
 use auth_http::{BODY_LIMIT, Problem};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -30,7 +29,7 @@ pub fn whole(router: Router, patience: Duration) -> Router {
 
 async fn admit(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     let Ok(_place) = places.try_acquire() else {
-        let error = Error::Unavailable { operation: "admission", code: "all places are taken".into() };
+        let error = auth::Error::Unavailable { operation: "admission", code: "all places are taken".into() };
         return Problem::from(error).into_response();
     };
     next.run(request).await
@@ -44,7 +43,7 @@ async fn read(State(patience): State<Duration>, request: Request, next: Next) ->
     let (parts, body) = request.into_parts();
     match timeout(patience, to_bytes(body, BODY_LIMIT)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(error)) if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => {
+        Ok(Err(error)) if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) => {
             Problem::body_too_large().into_response()
         }
         // Its chunks are no chunks, or the client has gone.

@@ -63,6 +63,7 @@ async fn run() -> Result<(), String> {
     config.pseudonym_key = Some(SecretSource::File(pseudonym_file));
     config.registrations_per_hour = settings.registrations_per_hour;
     let app = App::connect(config, Log::Stdout);
+    auth_http::log_panics(&app.log);
     let issuer = settings.issuer();
     // The table may remember keys whose file was deleted.
     let keys = match app.store.key_set().await {

@@ -84,7 +84,14 @@ async fn a_cause_is_logged_and_not_answered() {
 
 #[tokio::test]
 async fn a_panic_is_a_fault_of_ours() {
+    let log = Log::memory();
+    crate::log_panics(&log);
     let answer = ask("GET", "/panicking").await;
+    drop(std::panic::take_hook());
+    // Other tests may have panicked meanwhile.
+    let told = log.lines().into_iter().find(|line| line.contains("edge/tests.rs")).expect("the place");
+    assert!(told.starts_with(r#"{"level":"error","message":"panic","location":""#), "{told}");
+    assert!(!told.contains("on purpose"), "{told}");
     assert_eq!((answer.status, &answer.body["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &"internal".into()));
     assert!(!answer.body.to_string().contains("on purpose"));
 }
