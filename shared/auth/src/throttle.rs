@@ -164,7 +164,7 @@ impl Throttle {
     }
 
     /// After a success: the failures in a row are forgotten, and the tries of its own network. Those of other networks
-    /// stay, or a guesser would see by them that the account exists and its owner was there.
+    /// stay, or a guesser would see after ten tries that the account exists and its owner was there; after fifty they do.
     ///
     /// Costs a write only when several tries had been counted, so that those who never fail pay for one in five sign-ins.
     pub async fn give_back(&self, pass: Pass) {
