@@ -3,6 +3,8 @@ import { defineConfig } from '@playwright/test';
 /** Set by tools/frontend.sh, which finds or installs it. */
 const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const port = Number(process.env.TEST_PORT ?? 3999);
+/** With hosts below it, as a domain has. To Chromium all of them are this machine, and as secure as over https. */
+export const site = 'vestibule.localhost';
 
 export default defineConfig({
 	testDir: 'tests',
@@ -34,7 +36,7 @@ export default defineConfig({
 	],
 	webServer: {
 		command: 'tests/serve.sh',
-		env: { PORT: String(port) },
+		env: { PORT: String(port), VESTIBULE_ORIGINS: `http://auth.${site}:${port}` },
 		url: `http://127.0.0.1:${port}/health`,
 		reuseExistingServer: false,
 		gracefulShutdown: { signal: 'SIGTERM', timeout: 5_000 }

@@ -1,4 +1,4 @@
-import { apiCalls, edit, expect, failing, gate, problem, shown, signIn, test } from './service.ts';
+import { apiCalls, edit, expect, failing, gate, hint, problem, shown, signIn, test } from './service.ts';
 
 // Each of these was wrong in a front end that this one was to be better than.
 
@@ -56,11 +56,15 @@ test('no token is in a storage, a cookie that scripts read, the page or an addre
 	await expect.poll(() => tokens.length).toBe(2);
 
 	const cookies = await context.cookies();
-	for (const cookie of cookies.filter(({ name }) => name !== 'signed-in')) {
+	for (const cookie of cookies.filter(({ name }) => name !== hint.name)) {
 		expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Strict', path: '/' });
 		tokens.push(cookie.value);
 	}
-	expect(cookies.map(({ name }) => name).sort()).toEqual(['__Host-device', '__Host-refresh', 'signed-in']);
+	expect(cookies.map(({ name }) => name).sort()).toEqual([
+		'__Host-device',
+		'__Host-refresh',
+		'__Host-signed-in'
+	]);
 
 	const look = async () => ({
 		...(await page.evaluate(async () => ({
@@ -79,7 +83,7 @@ test('no token is in a storage, a cookie that scripts read, the page or an addre
 		addresses
 	});
 	const found = await look();
-	expect(found).toMatchObject({ cookie: 'signed-in=1', databases: 0, caches: 0 });
+	expect(found).toMatchObject({ cookie: '__Host-signed-in=1', databases: 0, caches: 0 });
 	const everything = JSON.stringify(found);
 	expect(tokens).toHaveLength(4);
 	for (const token of tokens) {

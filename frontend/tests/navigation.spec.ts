@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import { expect, signIn, test } from './service.ts';
+import { expect, hint, signIn, test } from './service.ts';
 
 interface Known {
 	path: string;
@@ -201,9 +201,9 @@ test.describe('next', () => {
 		}
 	});
 
-	test('leads nobody off the origin who may be signed in', async ({ page, context, baseURL }) => {
+	test('leads nobody off the origin who may be signed in', async ({ page, context }) => {
 		// The early script goes by the hint alone. No answer comes, so nothing here ends the session.
-		await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL ?? '' }]);
+		await context.addCookies([hint]);
 		await page.route('/auth/**', () => {});
 		for (const next of hostile) {
 			await page.goto(`/login?next=${encodeURIComponent(next)}`, { waitUntil: 'commit' });

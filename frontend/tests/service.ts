@@ -6,6 +6,16 @@ export interface Account {
 	password: string;
 }
 
+/** The cookie by which a page is shown as that of somebody signed in. */
+export const hint = {
+	name: '__Host-signed-in',
+	value: '1',
+	domain: '127.0.0.1',
+	path: '/',
+	secure: true,
+	sameSite: 'Strict'
+} as const;
+
 export const password = 'wooden lantern over quiet harbour';
 let last = 0;
 

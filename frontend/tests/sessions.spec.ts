@@ -1,4 +1,5 @@
 import type { BrowserContext, Page } from '@playwright/test';
+import { port, site } from '../playwright.config.ts';
 import {
 	apiCalls,
 	edit,
@@ -6,6 +7,7 @@ import {
 	failing,
 	fromElsewhere,
 	gate,
+	hint,
 	newAccount,
 	password,
 	problem,
@@ -123,7 +125,7 @@ test.describe('sign-out', () => {
 			await expect(page.getByText('The service could not be told yet.')).toBeVisible();
 			await expect(page).toHaveURL('/');
 			const names = async () => (await context.cookies()).map(({ name }) => name).sort();
-			expect(await names()).toEqual(['__Host-device', '__Host-refresh', 'signed-in']);
+			expect(await names()).toEqual(['__Host-device', '__Host-refresh', '__Host-signed-in']);
 
 			await page.unroute('**/auth/logout');
 			const calls = apiCalls(context);
@@ -137,6 +139,32 @@ test.describe('sign-out', () => {
 				headers: { origin: new URL(page.url()).origin }
 			});
 			expect(answer.status()).toBe(401);
+		});
+	});
+
+	test.describe('that another host of the site wants', () => {
+		test.use({
+			baseURL: `http://auth.${site}:${port}`,
+			expectErrors: [new RegExp(`^third party: http://other.${site}:`)]
+		});
+		test('is not to be had by cookies', async ({ page, context }) => {
+			const account = await newAccount(`http://127.0.0.1:${port}`);
+			await signIn(page, account);
+			await expect(page.getByText(account.email)).toBeVisible();
+			const other = await context.newPage();
+			await other.goto(`http://other.${site}:${port}/health`);
+			await other.evaluate((site) => {
+				for (const name of ['signed-in', '__Host-signed-in', '__host-signed-in', '=__Host-signed-in'])
+					document.cookie = `${name}=0; Domain=${site}; Path=/; Secure`;
+			}, site);
+			// What the browser takes of these.
+			expect(await other.evaluate(() => document.cookie)).toBe('signed-in=0');
+
+			const calls = apiCalls(context);
+			await page.reload();
+			await expect(page.getByText(account.email)).toBeVisible();
+			expect(await page.evaluate(() => document.cookie)).toContain('; signed-in=0');
+			expect(calls).toEqual(['POST /auth/refresh', 'GET /auth/profile']);
 		});
 	});
 
@@ -214,7 +242,7 @@ test.describe('a session that was ended from elsewhere', () => {
 		await page.getByRole('link', { name: 'Devices' }).click();
 		await expect(page).toHaveURL('/login?next=%2Faccount%2Fsessions');
 		await expect(page.getByRole('banner').getByRole('link', { name: 'Sign in' })).toBeVisible();
-		expect((await context.cookies()).map(({ name }) => name)).not.toContain('signed-in');
+		expect((await context.cookies()).map(({ name }) => name)).not.toContain(hint.name);
 		await page.getByLabel('E-mail address or username').fill(account.username);
 		await page.getByLabel('Password', { exact: true }).fill(account.password);
 		await signInHere(page).click();
@@ -270,36 +298,28 @@ test.describe('a session that was ended from elsewhere', () => {
 		await otherContext.close();
 	});
 
-	test('leaves a hint, which leads to sign-in without a loop and is gone then', async ({
-		page,
-		context,
-		baseURL
-	}) => {
-		await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL ?? '', sameSite: 'Strict' }]);
+	test('leaves a hint, which leads to sign-in without a loop and is gone then', async ({ page, context }) => {
+		await context.addCookies([hint]);
 		const calls = apiCalls(context);
 		const documents: string[] = [];
 		page.on('request', (request) => {
 			if (request.isNavigationRequest()) documents.push(new URL(request.url()).pathname);
 		});
 		for (const path of ['/account/sessions', '/login']) {
-			await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL ?? '', sameSite: 'Strict' }]);
+			await context.addCookies([hint]);
 			calls.length = documents.length = 0;
 			await page.goto(path);
 			await expect(page).toHaveURL(/\/login\?next=%2Faccount%2F(sessions|profile)$/);
 			await expect(signInHere(page)).toBeEnabled();
 			expect(calls).toEqual(['POST /auth/refresh']);
 			expect(documents.length).toBeLessThanOrEqual(2);
-			expect((await context.cookies()).map(({ name }) => name)).not.toContain('signed-in');
+			expect((await context.cookies()).map(({ name }) => name)).not.toContain(hint.name);
 		}
 	});
 });
 
-test('a session that is over before the page has come alive leads to sign-in', async ({
-	page,
-	context,
-	baseURL
-}) => {
-	await context.addCookies([{ name: 'signed-in', value: '1', url: baseURL ?? '', sameSite: 'Strict' }]);
+test('a session that is over before the page has come alive leads to sign-in', async ({ page, context }) => {
+	await context.addCookies([hint]);
 	// The answer is there at once: no lock, no other tab and no network are waited for.
 	await page.addInitScript(() => {
 		Object.defineProperty(navigator, 'locks', { value: undefined });

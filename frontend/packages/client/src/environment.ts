@@ -25,7 +25,9 @@ export interface Channel {
 
 /**
  * The cookie that says "there may be a session", or "there is one that was signed out of, and the service has not heard of
- * it", since the refresh cookie cannot be seen by scripts. No secret.
+ * it", since the refresh cookie cannot be seen by scripts. No secret, but a host that could set it could sign people out: by
+ * `__Host-` no other host of the site can, and there are no two of the name (RFC 6265bis §4.1.3.2). Browsers that take no
+ * such cookie on http take none of the service's either.
  */
 export interface Hint {
 	/** Whether there may be a session. */
@@ -55,9 +57,9 @@ export function browser(): Environment {
 			}
 		},
 		hint: {
-			read: () => isBrowser && /(?:^|; )signed-in=1(?:;|$)/.test(document.cookie),
+			read: () => isBrowser && /(?:^|; )__Host-signed-in=1(?:;|$)/.test(document.cookie),
 			write: (seconds) => setHint(1, seconds),
-			owes: () => isBrowser && /(?:^|; )signed-in=0(?:;|$)/.test(document.cookie),
+			owes: () => isBrowser && /(?:^|; )__Host-signed-in=0(?:;|$)/.test(document.cookie),
 			owe: () => setHint(0, LONGEST_SESSION),
 			remove: () => setHint(0, 0)
 		}
@@ -68,6 +70,5 @@ export function browser(): Environment {
 const LONGEST_SESSION = 31_536_000;
 
 function setHint(value: 0 | 1, seconds: number) {
-	const secure = location.protocol === 'https:' ? '; Secure' : '';
-	document.cookie = `signed-in=${value}; Path=/; SameSite=Strict; Max-Age=${seconds}${secure}`;
+	document.cookie = `__Host-signed-in=${value}; Max-Age=${seconds}; Path=/; Secure; SameSite=Strict`;
 }
