@@ -1,6 +1,6 @@
 //! What must hold for any bytes that come from outside. Each function takes some and panics if something does not hold;
 //! `cargo fuzz run NAME --features engine` drives it (tools/fuzz.sh), and the tests replay `corpus/NAME` and, of each entry,
-//! a few hundred mutations.
+//! a hundred mutations or more.
 
 // A fuzz target says by a panic what it has found.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]

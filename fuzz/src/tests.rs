@@ -8,7 +8,7 @@ fn replay(name: &str, target: fn(&[u8])) {
     entries.sort();
     assert!(!entries.is_empty(), "{folder} is empty");
     let mut random = Random(0x5eed);
-    let mutations = 4_000 / entries.len() + 1;
+    let mutations = 2_000 / entries.len() + 1;
     for path in entries {
         let entry = std::fs::read(&path).unwrap();
         target(&entry);
