@@ -65,8 +65,11 @@ async fn a_superseded_token_ends_its_session_too() {
 
 #[tokio::test]
 async fn a_forgery_ends_nothing_and_costs_nothing() {
-    let (app, _, session, token) = signed_in().await;
-    for forged in ["", "x", &token[1..], &"A".repeat(119)] {
+    let (app, user, _, _) = signed_in().await;
+    let (session, tokens) = app.seed_session(&user).await;
+    let (token, access_token) = (&tokens.refresh_token, tokens.access_token.expose());
+    assert!(app.app.verify(access_token).await.is_ok());
+    for forged in ["", "x", &token[1..], &"A".repeat(119), access_token] {
         assert_eq!(leave(&app, forged).await.status, 204);
     }
     assert_eq!(app.request("POST", "/auth/logout", &[("origin", ISSUER)], ()).await.status, 204);

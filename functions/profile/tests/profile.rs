@@ -16,6 +16,7 @@ struct Ada {
     user: auth::User,
     session: auth::Session,
     authorization: String,
+    refresh_token: String,
 }
 
 async fn ada() -> Ada {
@@ -24,7 +25,8 @@ async fn ada() -> Ada {
     let (session, tokens) = app.seed_session(&user).await;
     app.app.warm().await;
     app.wire.take_calls();
-    Ada { authorization: format!("Bearer {}", tokens.access_token.expose()), app, user, session }
+    let authorization = format!("Bearer {}", tokens.access_token.expose());
+    Ada { authorization, refresh_token: tokens.refresh_token.to_string(), app, user, session }
 }
 
 impl Ada {
@@ -197,7 +199,8 @@ async fn without_a_good_token_there_is_nothing_to_see() {
     let answer = ada.app.get("/auth/profile", &[]).await;
     assert_eq!((answer.status, answer.code()), (401, "invalid_token"));
     assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer"));
-    for bad in ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer a.b.c"] {
+    let refresh_token = format!("Bearer {}", ada.refresh_token);
+    for bad in ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer a.b.c", &refresh_token] {
         let answer = ada.app.get("/auth/profile", &[("authorization", bad)]).await;
         assert_eq!((answer.status, answer.code()), (401, "invalid_token"), "{bad}");
         let answer = ada.app.patch("/auth/profile", &[("authorization", bad)], json!({ "roles": 1 })).await;

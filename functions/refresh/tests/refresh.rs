@@ -143,6 +143,19 @@ async fn a_right_mac_with_a_wrong_lineage_is_an_alarm_and_ends_nothing() {
 }
 
 #[tokio::test]
+async fn a_live_access_token_is_no_refresh_token() {
+    let (app, user, _, _) = signed_in().await;
+    let (session, tokens) = app.seed_session(&user).await;
+    let access_token = tokens.access_token.expose();
+    assert!(app.app.verify(access_token).await.is_ok());
+    let answer = present(&app, access_token).await;
+    assert_eq!((answer.status, answer.code()), (401, "invalid_refresh_token"));
+    assert!(app.operations().is_empty());
+    assert!(!is_gone(&app, &session).await);
+    rotate(&app, &tokens.refresh_token).await;
+}
+
+#[tokio::test]
 async fn idle_and_absolute_expiry_are_checked_though_nothing_was_swept() {
     let day = 86_400;
     let (app, _, _, token) = signed_in().await;

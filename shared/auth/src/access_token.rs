@@ -178,9 +178,13 @@ mod vectors;
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+    use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::{Algorithm, KeySet, Random};
-    use serde_json::{Value, json};
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_512_600_000);
 
@@ -293,11 +297,21 @@ mod tests {
             let head = URL_SAFE_NO_PAD.encode(json!({"alg": alg, "typ": TYPE, "kid": kid}).to_string());
             assert!(verifier.verify(&format!("{head}.{payload}."), "vestibule", NOW).is_err());
         }
-        // HMAC with the public key as secret.
+        // HMAC with the public key as secret, in every form that a verifier might have it: JWKS, modulus, DER, PEM.
         let public = rsa.published("x", &[]).jwks;
+        let pair = RsaKeyPair::from_pkcs8(&rsa.signing[0].pkcs8).unwrap();
+        let pkcs1 = pair.public_key().as_ref();
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+        let (spki_pem, pkcs1_pem) = (pem("PUBLIC KEY", spki.as_ref()), pem("RSA PUBLIC KEY", pkcs1));
         for secret in [
             public.as_bytes(),
             serde_json::from_str::<Value>(&public).unwrap()["keys"][0]["n"].as_str().unwrap().as_bytes(),
+            pkcs1,
+            spki.as_ref(),
+            spki_pem.as_bytes(),
+            spki_pem.trim_end().as_bytes(),
+            pkcs1_pem.as_bytes(),
+            pkcs1_pem.trim_end().as_bytes(),
         ] {
             let header = Header {
                 typ: Some(TYPE.into()),
@@ -325,10 +339,30 @@ mod tests {
             &format!("{token}="),
             &format!(" {token}"),
             &token[1..],
-            &"a".repeat(9000),
         ] {
             assert!(verifier.verify(bad, "vestibule", NOW).is_err());
         }
+    }
+
+    /// As `openssl` writes it (RFC 7468).
+    fn pem(label: &str, der: &[u8]) -> String {
+        let text = STANDARD.encode(der);
+        let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_read_whoever_has_signed_it() {
+        let (ours, verifier) = set(Algorithm::EdDsa);
+        let (theirs, _) = set(Algorithm::EdDsa);
+        let of = |set: &KeySet, length: usize| {
+            signed(set, &header(set), &Claims { roles: vec!["a".repeat(length)], ..claims() })
+        };
+        let most = (5_000..9_000).take_while(|&length| of(&ours, length).len() <= 8192).last().unwrap();
+        assert!(verifier.verify(&of(&ours, most), "vestibule", NOW).is_ok());
+        assert!(verifier.verify(&of(&ours, most + 1), "vestibule", NOW).is_err());
+        assert!(verifier.is_missing_key_of(&of(&theirs, most)));
+        assert!(!verifier.is_missing_key_of(&of(&theirs, most + 1)));
     }
 
     #[test]

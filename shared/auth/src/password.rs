@@ -70,8 +70,27 @@ impl PasswordHash {
         Self(phc)
     }
 
+    /// What comparing a password with it costs. None if it is no hash of ours, or asks for more than one of ours may.
+    pub fn parameters(&self) -> Option<HashParameters> {
+        self.parse().map(|(params, ..)| HashParameters {
+            memory_kib: params.m_cost(),
+            iterations: params.t_cost(),
+            parallelism: params.p_cost(),
+        })
+    }
+
     pub(crate) fn as_stored(&self) -> &str {
         &self.0
+    }
+
+    /// Parameters, salt and output.
+    fn parse(&self) -> Option<(Params, Vec<u8>, Vec<u8>)> {
+        let hash = phc::PasswordHash::new(&self.0).ok()?;
+        let params = Params::try_from(&hash).ok()?;
+        let sane = hash.algorithm.as_str() == "argon2id"
+            && params.m_cost() <= MAX_STORED_KIB
+            && params.t_cost() <= MAX_STORED_PASSES;
+        sane.then_some((params, hash.salt?.as_ref().to_vec(), hash.hash?.as_bytes().to_vec()))
     }
 }
 
@@ -155,14 +174,7 @@ impl Hasher {
     /// Whether the password is the one that was hashed, and if so and the hash is weaker than ours, its replacement's
     /// need. With no stored hash it costs the same and answers no: an unknown account takes as long as a wrong password.
     pub async fn verify(&self, password: Password, stored: Option<&PasswordHash>) -> Result<bool> {
-        let parsed = stored.and_then(|hash| phc::PasswordHash::new(&hash.0).ok()).and_then(|hash| {
-            let params = Params::try_from(&hash).ok()?;
-            let sane =
-                hash.algorithm.as_str() == "argon2id" && params.m_cost() <= MAX_STORED_KIB && params.t_cost() <= 64;
-            let output = hash.hash?.as_bytes().to_vec();
-            sane.then_some((params, hash.salt?.as_ref().to_vec(), output))
-        });
-        if let Some((params, salt, expected)) = parsed {
+        if let Some((params, salt, expected)) = stored.and_then(PasswordHash::parse) {
             let output = self.run(password, params, salt).await?;
             Ok(output.ct_eq(&expected).into())
         } else {
@@ -173,10 +185,9 @@ impl Hasher {
 
     /// Whether a stored hash was made with less than today's parameters.
     pub fn is_outdated(&self, stored: &PasswordHash) -> bool {
-        let Some(params) = phc::PasswordHash::new(&stored.0).ok().and_then(|hash| Params::try_from(&hash).ok()) else {
-            return true;
-        };
-        params.m_cost() < self.parameters.memory_kib || params.t_cost() < self.parameters.iterations
+        stored.parameters().is_none_or(|stored| {
+            stored.memory_kib < self.parameters.memory_kib || stored.iterations < self.parameters.iterations
+        })
     }
 
     /// How many hashes were made so far.
@@ -217,6 +228,8 @@ const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
 /// A stored hash asks for memory; a forged one shall not ask for all of it.
 const MAX_STORED_KIB: u32 = 1 << 20;
+/// Nor for all the time.
+const MAX_STORED_PASSES: u32 = 64;
 
 fn phc_string(parameters: HashParameters, salt: &[u8], output: &[u8]) -> String {
     use base64::Engine as _;
@@ -331,6 +344,35 @@ mod tests {
                 let stored = PasswordHash(damaged.to_owned());
                 assert!(!hasher.verify(Password::parse("p").unwrap(), Some(&stored)).await.unwrap());
             }
+        });
+    }
+
+    #[test]
+    fn a_stored_hash_that_asks_for_too_much_is_not_computed() {
+        let stored = |parameters: &str| {
+            let salt_and_hash = "c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+            PasswordHash(format!("$argon2id$v=19${parameters}${salt_and_hash}"))
+        };
+        let asked = |parameters: &str| stored(parameters).parameters();
+        assert_eq!(asked("m=64,t=1,p=1"), Some(CHEAP));
+        for within in ["m=1048576,t=1,p=1", "m=64,t=64,p=1", "m=64,t=1,p=8", "m=1048576,t=1,p=131072"] {
+            assert!(asked(within).is_some(), "{within}");
+        }
+        // Lanes need eight blocks each, so the memory bounds them too.
+        let beyond =
+            ["m=1048577,t=1,p=1", "m=4294967295,t=1,p=1", "m=64,t=65,p=1", "m=64,t=1,p=9", "m=1048576,t=1,p=131073"];
+        block_on(async {
+            let hasher = Hasher::new(CHEAP, 1, Random::seeded(1));
+            for parameters in beyond {
+                assert_eq!(asked(parameters), None, "{parameters}");
+                assert!(hasher.is_outdated(&stored(parameters)));
+                assert!(!hasher.verify(Password::parse("p").unwrap(), Some(&stored(parameters))).await.unwrap());
+                assert_eq!(hasher.memory.lock().unwrap()[0].len(), 64, "{parameters}: as for an unknown account");
+            }
+            // A right password under a hash that takes too long.
+            let slow = Hasher::new(HashParameters { iterations: 65, ..CHEAP }, 1, Random::seeded(2));
+            let hash = slow.hash(Password::parse("p").unwrap()).await.unwrap();
+            assert!(!hasher.verify(Password::parse("p").unwrap(), Some(&hash)).await.unwrap());
         });
     }
 

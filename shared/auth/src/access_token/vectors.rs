@@ -1,5 +1,9 @@
-//! Other people's signatures, through the keys that [`Verifier`] makes of a JWKS: the examples of the RFCs, and Project
-//! Wycheproof's, which are signatures that some library has once taken, or refused, by mistake.
+//! Other people's signatures: the examples of the RFCs, and Project Wycheproof's, which are signatures that some library
+//! has once taken, or refused, by mistake.
+//!
+//! None of their messages is an access token, so they don't go through [`Verifier::verify`], but through what it consists
+//! of: the key that it makes of a JWK, with that key's algorithm, and `jsonwebtoken`'s check of a signature. Wycheproof
+//! has a set of whole JWS too, which its crate (0.7) leaves out.
 
 use jsonwebtoken::crypto;
 use serde_json::{Value, json};
@@ -74,6 +78,45 @@ fn the_examples_of_the_rfcs_verify_and_nothing_near_them_does() {
         }
         assert!(!verifies(key, message.as_bytes(), &b64(&bytes[1..])));
         assert!(!verifies(key, message.as_bytes(), ""));
+    }
+}
+
+/// RFC 7519 §3.1 (its key: RFC 7515 A.1) and §6.1: a JWT without a signature, and one whose key verifiers can forge with.
+#[test]
+fn the_examples_of_rfc_7519_are_no_tokens_of_ours_nor_is_their_key_one() {
+    const NOW: Timestamp = Timestamp::from_millis(1_300_819_379_000);
+    const K: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    let payload = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    let hs256 = format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{payload}");
+    let (signature, none) = ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", format!("eyJhbGciOiJub25lIn0.{payload}."));
+    let secret = URL_SAFE_NO_PAD.decode(K).unwrap();
+    let decoding = DecodingKey::from_secret(&secret);
+    let is_right = crypto::verify(signature, hs256.as_bytes(), &decoding, jsonwebtoken::Algorithm::HS256);
+    assert!(is_right.unwrap(), "copied wrongly");
+
+    let oct = json!({ "kty": "oct", "alg": "HS256", "kid": "k", "k": K });
+    let published = |keys: Value| PublicKeySet {
+        version: 1,
+        issuer: "joe".into(),
+        origins: Vec::new(),
+        jwks: json!({ "keys": keys }).to_string(),
+        origin_proof_sha256: None,
+    };
+    assert!(matches!(Verifier::new(&published(json!([oct]))), Err(Error::NoKeySet)));
+
+    // In a set beside one of ours, and with all else as we have it.
+    let set =
+        crate::KeySet::generate(crate::Algorithm::ES256, Timestamp::from_millis(0), &crate::Random::System).unwrap();
+    let verifier = Verifier::new(&published(json!([oct, set.signing[0].jwk]))).unwrap();
+    let header =
+        Header { typ: Some(TYPE.into()), kid: Some("k".into()), ..Header::new(jsonwebtoken::Algorithm::HS256) };
+    let claims = json!({
+        "iss": "joe", "aud": "vestibule", "client_id": "vestibule", "iat": NOW.seconds(), "exp": NOW.seconds() + 1,
+        "sub": Uuid::nil(), "jti": Uuid::nil(), "sid": Uuid::nil(), "roles": [], "email_verified": true, "auth_time": 0,
+    });
+    let ours = jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(&secret)).unwrap();
+    for token in [format!("{hs256}.{signature}"), none, ours] {
+        assert!(verifier.verify(&token, "vestibule", NOW).is_err(), "{token}");
     }
 }
 
