@@ -2,7 +2,10 @@
 the rules as well, and what belongs to the account: its password, its refresh token, its session. Else they would all be
 refused at the door."""
 
+import atexit
+import collections
 import itertools
+import json
 import os
 import threading
 import time
@@ -94,6 +97,9 @@ def map_case(context, case):
         body.update(account().credentials)
     if label == "POST /auth/password/change":
         body["current_password"] = PASSWORD
+        # Each that succeeds costs an account.
+        if body.get("new_password") and next(numbers) % 8 == 0:
+            body["new_password"] = f"wooden lantern {next(numbers)} over quiet harbour"
     if label == "POST /auth/register":
         body.update(username=f"guest{PROCESS}x{next(numbers)}", password=PASSWORD)
     if label == "PATCH /auth/profile":
@@ -105,8 +111,23 @@ def map_case(context, case):
     return case
 
 
+# An attack that is refused at the door finds nothing: tools/schemathesis.sh looks at what came through.
+successes = collections.Counter({label: 0 for label in os.environ["VESTIBULE_OPERATIONS"].split(",")})
+
+
+@atexit.register
+def report():
+    with open(os.environ["VESTIBULE_SUCCESSES"], "a", encoding="utf-8") as file:
+        json.dump(successes, file)
+        file.write("\n")
+
+
 @schemathesis.hook
 def after_call(context, case, response):
+    # Of the method that was sent: some cases try another one.
+    label = case.operation.label
+    if 200 <= response.status_code < 300 and label == f"{case.method} {case.operation.path}":
+        successes[label] += 1
     current = getattr(worker, "account", None)
     if current is None or case.operation.label not in MAY_END_THE_SESSION:
         return

@@ -23,14 +23,14 @@ use world::World;
 const OF_A_WORLD: usize = 120;
 
 /// `VESTIBULE_FAULTS_SEED` runs the world of that seed alone; `VESTIBULE_FAULTS_OPERATIONS` says how many operations to
-/// run, 480 by default. What a world does follows from its seed, but for who of several comes first.
+/// run, 480 by default, in worlds from that seed on, or from 1. What a world does follows from its seed, but for who of several comes first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_half_done_when_the_wire_fails() {
-    let operations = number("VESTIBULE_FAULTS_OPERATIONS").unwrap_or(480);
-    let (mut seeds, operations) = match number("VESTIBULE_FAULTS_SEED") {
-        Some(seed) => (seed..seed + 1, OF_A_WORLD),
-        None => (1..1 + operations.div_ceil(OF_A_WORLD as u64), usize::try_from(operations).unwrap()),
-    };
+    let seed = number("VESTIBULE_FAULTS_SEED");
+    let operations = number("VESTIBULE_FAULTS_OPERATIONS").unwrap_or(seed.map_or(480, |_| OF_A_WORLD as u64));
+    let first = seed.unwrap_or(1);
+    let mut seeds = first..first + operations.div_ceil(OF_A_WORLD as u64);
+    let operations = usize::try_from(operations).unwrap();
     let (mut done, mut answers, mut worlds) = (0, BTreeMap::new(), JoinSet::new());
     loop {
         // They wait for most of their time.
