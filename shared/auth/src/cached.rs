@@ -50,8 +50,7 @@ impl<T> Cached<T> {
     /// The value, loaded unless it is at most `max_age` old.
     ///
     /// # Errors
-    /// Those of `load` if nothing was ever loaded, if there is nothing any more ([`Error::NoKeySet`]), or if that was
-    /// longer ago than [`MAX_STALE`] and `max_age`. Who misses something (`max_age` below [`MAX_AGE`]) is told that the last
+    /// Those of `load` if nothing was ever loaded, or if that was longer ago than [`MAX_STALE`] and `max_age`. Who misses something (`max_age` below [`MAX_AGE`]) is told that the last
     /// try failed: the old value cannot say that it does not exist.
     pub async fn get<L, Fut>(&self, now: Timestamp, max_age: Duration, load: L) -> Result<Arc<T>>
     where
@@ -89,10 +88,6 @@ impl<T> Cached<T> {
                 let value = Arc::new(value);
                 *entry = Some(Entry { value: value.clone(), loaded_at: now, tried_at: now });
                 Ok(value)
-            }
-            (Err(Error::NoKeySet), _) => {
-                *entry = None;
-                Err(Error::NoKeySet)
             }
             (Err(_), Some(known)) if !misses_something && serves(known) => {
                 known.tried_at = now;
@@ -132,15 +127,6 @@ mod tests {
 
     fn failing() -> impl Future<Output = Result<u32>> {
         std::future::ready(Err(Error::Unavailable { operation: "test", code: "failing".into() }))
-    }
-
-    #[tokio::test]
-    async fn what_is_gone_is_not_kept() {
-        let cached = Cached::default();
-        cached.get(at(0), MAX_AGE, async || Ok(1)).await.unwrap();
-        let gone = cached.get(at(400), MAX_AGE, async || Err(Error::NoKeySet)).await;
-        assert!(matches!(gone, Err(Error::NoKeySet)));
-        assert!(cached.peek().is_none());
     }
 
     #[tokio::test]
