@@ -28,6 +28,7 @@ bench: ## start-up, size, CPU of a login, Argon2 by library, load, pages; rewrit
 	cargo build --release --locked --package hello
 	cargo build --release --locked --package login
 	cargo build --release --locked --package profile
+	cargo build --release --locked --package micro
 	cargo build --release --locked --manifest-path bench/hashes/Cargo.toml --target-dir target/hashes
 	cargo build --profile local --locked --package devserver
 	cargo run --profile local --locked --package bench -- all
