@@ -1,16 +1,18 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `login-cpu`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their figures; `bench all` also
-//! rewrites RESULTS.md. The binaries must be built already, the functions one package at a time: cargo unifies features
-//! over what is built together (see the Makefile). Ends with 1 if a bar is missed.
+//! `bench start`, `login-cpu`, `hashes`, `micro`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their
+//! figures; `bench all` also rewrites RESULTS.md. The binaries must be built already, the functions one package at a time:
+//! cargo unifies features over what is built together (see the Makefile). Ends with 1 if a bar is missed.
 
 mod bare_hash;
 mod burst;
 mod enumeration;
 mod frontend;
 mod function;
+mod hashes;
 mod load;
 mod login_cpu;
+mod micro;
 mod overload;
 mod process;
 mod results;
@@ -46,6 +48,8 @@ async fn run(task: &str) -> Result<bool, String> {
         bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
         "start" => vec![start::measure().await?],
         "login-cpu" => vec![login_cpu::measure().await?],
+        "hashes" => vec![hashes::measure().await?],
+        "micro" => vec![micro::measure().await?],
         "burst" => vec![burst::measure()?],
         "load" => vec![load::measure().await?],
         "overload" => vec![overload::measure().await?],
@@ -54,13 +58,20 @@ async fn run(task: &str) -> Result<bool, String> {
         "all" => vec![
             start::measure().await?,
             login_cpu::measure().await?,
+            hashes::measure().await?,
+            micro::measure().await?,
             enumeration::measure().await?,
             load::measure().await?,
             overload::measure().await?,
             burst::measure()?,
             frontend::measure().await?,
         ],
-        _ => return Err("say what: start, login-cpu, enumeration, load, overload, burst, frontend or all".to_owned()),
+        _ => {
+            return Err(
+                "say what: start, login-cpu, hashes, micro, enumeration, load, overload, burst, frontend or all"
+                    .to_owned(),
+            );
+        }
     };
     for section in &sections {
         println!("{section}");

@@ -5,7 +5,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::access_token::sign;
 use crate::cached::{Cached, MAX_AGE, MIN_AGE};
 use crate::secret::Secrets;
 use crate::{
@@ -247,7 +246,7 @@ impl Signer {
         let claims = self.claims(&account.user, account, session, &published.keys.issuer, now)?;
         let mac = keys.mac_key_by_id(refresh.mac_key_id).ok_or(Error::NoKeySet)?;
         Ok(Tokens {
-            access_token: sign(&claims, keys.signing_key(now).ok_or(Error::NoKeySet)?)?,
+            access_token: keys.sign(&claims, now)?,
             expires_in: self.app.config.lifetimes.access,
             refresh_token: Zeroizing::new(refresh.seal(mac)),
             refresh_expires_in: session.remaining(now),

@@ -17,7 +17,8 @@ pub use rotation::{Revocation, Schedule};
 pub use signing_key::Algorithm;
 pub(crate) use signing_key::SigningKey;
 
-use crate::{MacKey, Random, Result, Timestamp};
+use crate::access_token::{AccessToken, Claims, sign};
+use crate::{Error, MacKey, Random, Result, Timestamp};
 
 /// The private key set: one JSON document in Secrets Manager, or in a file of mode 0600 locally. By default without keys,
 /// as a secret is before its first rotation.
@@ -191,6 +192,14 @@ impl KeySet {
     /// The id of the key that signs at `now`.
     pub fn signing_key_id(&self, now: Timestamp) -> Option<&str> {
         self.signing_key(now).map(|key| key.kid.as_str())
+    }
+
+    /// An access token that says these claims, by the key that signs at `now`.
+    ///
+    /// # Errors
+    /// [`Error::NoKeySet`] if there is none.
+    pub fn sign(&self, claims: &Claims, now: Timestamp) -> Result<AccessToken> {
+        sign(claims, self.signing_key(now).ok_or(Error::NoKeySet)?)
     }
 
     /// The newest MAC key whose time to mint has come.
