@@ -1,11 +1,13 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `login-cpu`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their figures; `bench all` also
-//! rewrites RESULTS.md. The binaries must be built already, the functions one package at a time: cargo unifies features
+//! `bench start`, `login-cpu`, `warm`, `cost`, `scale`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their
+//! figures; `bench all` also rewrites RESULTS.md. The binaries must be built already, the functions one package at a time: cargo unifies features
 //! over what is built together (see the Makefile). Ends with 1 if a bar is missed.
 
 mod bare_hash;
 mod burst;
+mod cost;
+mod endpoint;
 mod enumeration;
 mod frontend;
 mod function;
@@ -14,8 +16,11 @@ mod login_cpu;
 mod overload;
 mod process;
 mod results;
+mod scale;
+mod sdk_call;
 mod stage;
 mod start;
+mod warm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,27 +46,44 @@ async fn main() -> ExitCode {
 
 /// Whether all bars are held.
 async fn run(task: &str) -> Result<bool, String> {
-    let sections = match task {
-        bare_hash::FRESH => return bare_hash::print_fresh(Pages::Ordinary).map(|()| true),
-        bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
-        "start" => vec![start::measure().await?],
-        "login-cpu" => vec![login_cpu::measure().await?],
-        "burst" => vec![burst::measure()?],
-        "load" => vec![load::measure().await?],
-        "overload" => vec![overload::measure().await?],
-        "enumeration" => vec![enumeration::measure().await?],
-        "frontend" => vec![frontend::measure().await?],
-        "all" => vec![
-            start::measure().await?,
-            login_cpu::measure().await?,
-            enumeration::measure().await?,
-            load::measure().await?,
-            overload::measure().await?,
-            burst::measure()?,
-            frontend::measure().await?,
-        ],
-        _ => return Err("say what: start, login-cpu, enumeration, load, overload, burst, frontend or all".to_owned()),
-    };
+    let sections =
+        match task {
+            bare_hash::FRESH => return bare_hash::print_fresh(Pages::Ordinary).map(|()| true),
+            bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
+            "start" => vec![start::measure().await?],
+            "login-cpu" => vec![login_cpu::measure().await?],
+            "scale" => vec![scale::measure().await?],
+            "warm" => vec![warm::measure().await?.0],
+            "cost" => {
+                let (warm, measured) = warm::measure().await?;
+                vec![warm, cost::compute(&measured)?]
+            }
+            "burst" => vec![burst::measure()?],
+            "load" => vec![load::measure().await?],
+            "overload" => vec![overload::measure().await?],
+            "enumeration" => vec![enumeration::measure().await?],
+            "frontend" => vec![frontend::measure().await?],
+            "all" => {
+                let (warm, measured) = warm::measure().await?;
+                let cost = cost::compute(&measured)?;
+                vec![
+                    start::measure().await?,
+                    login_cpu::measure().await?,
+                    warm,
+                    cost,
+                    scale::measure().await?,
+                    enumeration::measure().await?,
+                    load::measure().await?,
+                    overload::measure().await?,
+                    burst::measure()?,
+                    frontend::measure().await?,
+                ]
+            }
+            _ => return Err(
+                "say what: start, login-cpu, warm, cost, scale, enumeration, load, overload, burst, frontend or all"
+                    .to_owned(),
+            ),
+        };
     for section in &sections {
         println!("{section}");
     }
