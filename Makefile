@@ -24,10 +24,10 @@ lint: ## format, lints, docs; the template, the workflows, secrets and the front
 	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
-bench: ## start-up, size, CPU of a login, load, pages; rewrites bench/RESULTS.md
-	cargo build --release --locked --package hello
-	cargo build --release --locked --package login
-	cargo build --release --locked --package profile
+bench: ## start-up, size, CPU, scale, cost, load, pages; rewrites bench/RESULTS.md
+	for package in hello sdk-call register login refresh logout profile sessions password discovery; do \
+		cargo build --release --locked --package $$package || exit; \
+	done
 	cargo build --profile local --locked --package devserver
 	cargo run --profile local --locked --package bench -- all
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::endpoint::{Documented, Endpoint};
-use crate::results::{Figure, Section};
+use crate::results::{Figure, Section, grouped};
 use crate::warm::Warm;
 
 /// MB at which Lambda gives one whole processor; below, its share is in proportion.
@@ -26,8 +26,8 @@ const SESSION_BYTES: f64 = 700.0;
 const SECRET_READS: f64 = 2.0 * 12.0 * 730.0;
 const SECRETS: f64 = 2.0;
 const SIGN_INS_A_USER: f64 = 20.0;
-const USERS: [f64; 3] = [10_000.0, 100_000.0, 1_000_000.0];
-const BAR_USERS: f64 = 100_000.0;
+const USERS: [u32; 3] = [10_000, 100_000, 1_000_000];
+const BAR_USERS: u32 = 100_000;
 const MILLION: f64 = 1e6;
 
 /// `warm` as the same run measured it.
@@ -61,14 +61,15 @@ fn method(prices: &Prices) -> String {
     format!(
         "Computed, not billed: list prices of {} as of {} ([prices.json](prices.json), with their sources), without free \
          tiers and options. Lambda bills CPU as measured in this run, with RS256 keys as a deployment has them, over the \
-         function's share of a processor (its `MemorySize` of 1,769 MB), and {LATENCY_MS} ms (assumed) for each call to \
+         function's share of a processor (its `MemorySize` ÷ 1,769 MB), and {LATENCY_MS} ms (assumed) for each call to \
          DynamoDB that another waits for; half a millisecond more on average, since it rounds up. Capacity is \
          [DATA-MODEL](../docs/DATA-MODEL.md#access-patterns)'s, which tests and `bench warm` compare with the engine's. Log \
          lines are ours as measured and {OTHER_LOG_BYTES} bytes (assumed) of the gateway's and Lambda's. An answer is \
          {ANSWER_BYTES} bytes on the wire, an account {ACCOUNT_BYTES} in the table and a session {SESSION_BYTES}, all \
          assumed. *All told* adds the table and its recovery, two secrets and their reads. *Sizes*: the same computation at {} MB; \
-         nothing was throttled for it. Lambda deals out its share in slices of some 20 ms, so what is shorter may be quicker \
-         than that. A *user* is a monthly active one with {SIGN_INS_A_USER} sign-ins.",
+         nothing was throttled for it. Lambda deals out shares in periods of some 20 ms, so a short call may be quicker than \
+         that. *The last cent* and *the next*: how much sooner a call ends for each further cent of a million, from the size \
+         below and to the size above. A *user* is a monthly active one with {SIGN_INS_A_USER} sign-ins.",
         prices.region,
         prices.looked_up,
         SIZES.map(|size| size.to_string()).join(", "),
@@ -166,7 +167,7 @@ impl Rates {
         Ok(Figure::new(
             format!("{}: time and Lambda's GB-seconds for a million, by size", endpoint.name()),
             format!(
-                "{} ms; ${}; the template's {memory} MB: the last cent bought {}, the next would buy {}",
+                "{} ms; ${}; at the template's {memory} MB the last cent bought {}, the next would buy {}",
                 list(|(milliseconds, _)| format!("{milliseconds:.1}")),
                 list(|(_, dollars)| format!("{dollars:.2}")),
                 step(chosen.checked_sub(1)),
@@ -192,14 +193,16 @@ impl Rates {
         Ok(dollars + self.prices.sum(&standing)?)
     }
 
-    fn beside_cognito(&self, users: f64) -> Result<Figure, String> {
+    fn beside_cognito(&self, count: u32) -> Result<Figure, String> {
+        let users = f64::from(count);
         let (ours, with_rest) = (self.month(users, 0.0)?, self.month(users, 10.0)?);
         let essentials = self.prices.of("cognito_essentials_user", users)?;
         let essentials_free = self.prices.of("cognito_essentials_user", users - COGNITO_FREE)?;
         let (lite, lite_free) = (self.cognito_lite(0.0, users)?, self.cognito_lite(COGNITO_FREE, users)?);
         let figure = Figure::new(
             format!(
-                "a month of {users} users: sign-ins (refreshes and reads, too), beside Cognito Essentials and Lite"
+                "a month of {} users: sign-ins (refreshes and reads, too), beside Cognito Essentials and Lite",
+                grouped(count as usize),
             ),
             format!(
                 "${ours:.2} (${with_rest:.2}): 1/{:.0} (1/{:.1}) of Essentials' ${essentials:.0}, ${essentials_free:.0} \
@@ -210,7 +213,7 @@ impl Rates {
                 lite / with_rest,
             ),
         );
-        if (users - BAR_USERS).abs() > 0.5 {
+        if count != BAR_USERS {
             return Ok(figure);
         }
         Ok(figure.bar("sign-ins ≤ 1/100 of Essentials", ours * 100.0 <= essentials))

@@ -1,8 +1,9 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `login-cpu`, `warm`, `cost`, `scale`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their
-//! figures; `bench all` also rewrites RESULTS.md. The binaries must be built already, the functions one package at a time: cargo unifies features
-//! over what is built together (see the Makefile). Ends with 1 if a bar is missed.
+//! `bench start`, `login-cpu`, `warm`, `cost`, `scale` (up to so many users, if told a number), `enumeration`, `load`,
+//! `overload`, `burst` and `frontend` print their figures; `bench all` also rewrites RESULTS.md. The binaries must be built
+//! already, the functions one package at a time: cargo unifies features over what is built together (see the Makefile).
+//! Ends with 1 if a bar is missed.
 
 mod bare_hash;
 mod burst;
@@ -52,7 +53,7 @@ async fn run(task: &str) -> Result<bool, String> {
             bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
             "start" => vec![start::measure().await?],
             "login-cpu" => vec![login_cpu::measure().await?],
-            "scale" => vec![scale::measure().await?],
+            "scale" => vec![scale::measure(std::env::args().nth(2)).await?],
             "warm" => vec![warm::measure().await?.0],
             "cost" => {
                 let (warm, measured) = warm::measure().await?;
@@ -71,7 +72,7 @@ async fn run(task: &str) -> Result<bool, String> {
                     login_cpu::measure().await?,
                     warm,
                     cost,
-                    scale::measure().await?,
+                    scale::measure(None).await?,
                     enumeration::measure().await?,
                     load::measure().await?,
                     overload::measure().await?,

@@ -45,7 +45,7 @@ impl SdkCall {
         let pid = self.child.id().ok_or("sdk-call has ended")?;
         let before = ThreadTimes::of(pid)?;
         self.counts.write_all(format!("{count}\n").as_bytes()).await.map_err(|error| format!("sdk-call: {error}"))?;
-        let answer = timeout(Duration::from_secs(60), self.answers.next_line()).await;
+        let answer = timeout(Duration::from_mins(1), self.answers.next_line()).await;
         if !matches!(answer, Ok(Ok(Some(_)))) {
             return Err("sdk-call gave no answer".to_owned());
         }

@@ -55,10 +55,10 @@ impl Stage {
         let password = Password::parse(PASSWORD).map_err(|error| error.detail)?;
         let hash = Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)?;
         let accounts = AtomicU32::new(0);
-        let mut stage = Self { folder, engine, endpoint, access_token: String::new(), app, signer, hash, accounts };
+        let stage = Self { folder, engine, endpoint, access_token: String::new(), app, signer, hash, accounts };
         let user = stage.open_account("ada").await?;
-        stage.access_token = stage.open_session(&user).await?.1.access_token.expose().to_owned();
-        Ok(stage)
+        let access_token = stage.open_session(&user).await?.1.access_token.expose().to_owned();
+        Ok(Self { access_token, ..stage })
     }
 
     /// Opens further accounts: `<name>@example.com`.
