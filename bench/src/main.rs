@@ -47,44 +47,22 @@ async fn main() -> ExitCode {
 
 /// Whether all bars are held.
 async fn run(task: &str) -> Result<bool, String> {
-    let sections =
-        match task {
-            bare_hash::FRESH => return bare_hash::print_fresh(Pages::Ordinary).map(|()| true),
-            bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
-            "start" => vec![start::measure().await?],
-            "login-cpu" => vec![login_cpu::measure().await?],
-            "scale" => vec![scale::measure(std::env::args().nth(2)).await?],
-            "warm" => vec![warm::measure().await?.0],
-            "cost" => {
-                let (warm, measured) = warm::measure().await?;
-                vec![warm, cost::compute(&measured)?]
-            }
-            "burst" => vec![burst::measure()?],
-            "load" => vec![load::measure().await?],
-            "overload" => vec![overload::measure().await?],
-            "enumeration" => vec![enumeration::measure().await?],
-            "frontend" => vec![frontend::measure().await?],
-            "all" => {
-                let (warm, measured) = warm::measure().await?;
-                let cost = cost::compute(&measured)?;
-                vec![
-                    start::measure().await?,
-                    login_cpu::measure().await?,
-                    warm,
-                    cost,
-                    scale::measure(None).await?,
-                    enumeration::measure().await?,
-                    load::measure().await?,
-                    overload::measure().await?,
-                    burst::measure()?,
-                    frontend::measure().await?,
-                ]
-            }
-            _ => return Err(
-                "say what: start, login-cpu, warm, cost, scale, enumeration, load, overload, burst, frontend or all"
-                    .to_owned(),
-            ),
-        };
+    let sections = match task {
+        bare_hash::FRESH => return bare_hash::print_fresh(Pages::Ordinary).map(|()| true),
+        bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
+        "start" => vec![start::measure().await?],
+        "login-cpu" => vec![login_cpu::measure().await?],
+        "warm" => vec![warm::measure().await?.0],
+        "cost" => Vec::from(warm_and_cost().await?),
+        "scale" => vec![scale::measure(std::env::args().nth(2)).await?],
+        "burst" => vec![burst::measure()?],
+        "load" => vec![load::measure().await?],
+        "overload" => vec![overload::measure().await?],
+        "enumeration" => vec![enumeration::measure().await?],
+        "frontend" => vec![frontend::measure().await?],
+        "all" => all().await?,
+        _ => return Err(format!("say what: {TASKS}")),
+    };
     for section in &sections {
         println!("{section}");
     }
@@ -93,6 +71,30 @@ async fn run(task: &str) -> Result<bool, String> {
         std::fs::write(path, results::page(&sections)).map_err(|error| format!("{path}: {error}"))?;
     }
     Ok(sections.iter().all(Section::is_held))
+}
+
+const TASKS: &str = "start, login-cpu, warm, cost, scale, enumeration, load, overload, burst, frontend or all";
+
+async fn all() -> Result<Vec<Section>, String> {
+    let [warm, cost] = warm_and_cost().await?;
+    Ok(vec![
+        start::measure().await?,
+        login_cpu::measure().await?,
+        warm,
+        cost,
+        scale::measure(None).await?,
+        enumeration::measure().await?,
+        load::measure().await?,
+        overload::measure().await?,
+        burst::measure()?,
+        frontend::measure().await?,
+    ])
+}
+
+/// The costs are of the very calls that were measured.
+async fn warm_and_cost() -> Result<[Section; 2], String> {
+    let (warm, measured) = warm::measure().await?;
+    Ok([warm, cost::compute(&measured)?])
 }
 
 /// A binary of the target folder that this one is in, say `release/login`.
