@@ -24,12 +24,13 @@ lint: ## format, lints, docs; the template, the workflows, secrets and the front
 	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
-bench: ## start-up, size, CPU of a login, Argon2 by library, load, pages; rewrites bench/RESULTS.md
-	cargo build --release --locked --package hello
-	cargo build --release --locked --package login
-	cargo build --release --locked --package profile
-	cargo build --release --locked --package micro
+bench: ## start-up, size, CPU, Argon2 by library, scale, cost, load, peers, pages; rewrites bench/RESULTS.md
+	cargo build --release --locked --package floor --package hello
+	for package in sdk-call register login refresh logout profile sessions password discovery micro; do \
+		cargo build --release --locked --package $$package || exit; \
+	done
 	cargo build --release --locked --manifest-path bench/hashes/Cargo.toml --target-dir target/hashes
+	bench/peers/install.sh
 	cargo build --profile local --locked --package devserver
 	cargo run --profile local --locked --package bench -- all
 

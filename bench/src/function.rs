@@ -38,6 +38,11 @@ enum Call {
 impl Function {
     /// Starts the binary with `environment` and what Lambda itself sets, and nothing else.
     pub async fn start(binary: &Path, environment: &[(&str, String)]) -> Result<Self, String> {
+        Self::start_logging(binary, environment, Stdio::null()).await
+    }
+
+    /// The same, with the log where the caller wants it.
+    pub async fn start_logging(binary: &Path, environment: &[(&str, String)], log: Stdio) -> Result<Self, String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let (events, queued) = unbounded_channel();
@@ -63,7 +68,7 @@ impl Function {
             .env("AWS_SESSION_TOKEN", "local")
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log)
             .kill_on_drop(true);
         let started = Instant::now();
         let child = command.spawn().map_err(|error| format!("{}: {error}", binary.display()))?;

@@ -1,11 +1,13 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `login-cpu`, `hashes`, `micro`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their
-//! figures; `bench all` also rewrites RESULTS.md. The binaries must be built already, the functions one package at a time:
-//! cargo unifies features over what is built together (see the Makefile). Ends with 1 if a bar is missed.
+//! `bench TASK` prints its figures, for each of [`TASKS`]; `bench all` also rewrites RESULTS.md. `scale` takes a number of users at
+//! most. The binaries must be built already, the functions one package at a time: cargo unifies features over what is built
+//! together (see the Makefile). Ends with 1 if a bar is missed.
 
 mod bare_hash;
 mod burst;
+mod cost;
+mod endpoint;
 mod enumeration;
 mod frontend;
 mod function;
@@ -16,8 +18,11 @@ mod micro;
 mod overload;
 mod process;
 mod results;
+mod scale;
+mod sdk_call;
 mod stage;
 mod start;
+mod warm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,28 +55,16 @@ async fn run(task: &str) -> Result<bool, String> {
         "login-cpu" => vec![login_cpu::measure().await?],
         "hashes" => vec![hashes::measure().await?],
         "micro" => vec![micro::measure().await?],
+        "warm" => vec![warm::measure().await?.0],
+        "cost" => Vec::from(warm_and_cost().await?),
+        "scale" => vec![scale::measure(std::env::args().nth(2)).await?],
         "burst" => vec![burst::measure()?],
         "load" => vec![load::measure().await?],
         "overload" => vec![overload::measure().await?],
         "enumeration" => vec![enumeration::measure().await?],
         "frontend" => vec![frontend::measure().await?],
-        "all" => vec![
-            start::measure().await?,
-            login_cpu::measure().await?,
-            hashes::measure().await?,
-            micro::measure().await?,
-            enumeration::measure().await?,
-            load::measure().await?,
-            overload::measure().await?,
-            burst::measure()?,
-            frontend::measure().await?,
-        ],
-        _ => {
-            return Err(
-                "say what: start, login-cpu, hashes, micro, enumeration, load, overload, burst, frontend or all"
-                    .to_owned(),
-            );
-        }
+        "all" => all().await?,
+        _ => return Err(format!("say what: {TASKS}")),
     };
     for section in &sections {
         println!("{section}");
@@ -81,6 +74,32 @@ async fn run(task: &str) -> Result<bool, String> {
         std::fs::write(path, results::page(&sections)).map_err(|error| format!("{path}: {error}"))?;
     }
     Ok(sections.iter().all(Section::is_held))
+}
+
+const TASKS: &str = "start, login-cpu, hashes, micro, warm, cost, scale, enumeration, load, overload, burst, peers, frontend or all";
+
+async fn all() -> Result<Vec<Section>, String> {
+    let [warm, cost] = warm_and_cost().await?;
+    Ok(vec![
+        start::measure().await?,
+        login_cpu::measure().await?,
+        hashes::measure().await?,
+        micro::measure().await?,
+        warm,
+        cost,
+        scale::measure(None).await?,
+        enumeration::measure().await?,
+        load::measure().await?,
+        overload::measure().await?,
+        burst::measure()?,
+        frontend::measure().await?,
+    ])
+}
+
+/// The costs are of the very calls that were measured.
+async fn warm_and_cost() -> Result<[Section; 2], String> {
+    let (warm, measured) = warm::measure().await?;
+    Ok([warm, cost::compute(&measured)?])
 }
 
 /// A binary of the target folder that this one is in, say `release/login`.

@@ -97,6 +97,13 @@ pub fn ms(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }
 
+/// With commas between thousands.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 /// The value below which the share `q` of the durations lies; sorts them.
 pub fn quantile(durations: &mut [Duration], q: f64) -> Duration {
     durations.sort_unstable();
@@ -104,4 +111,14 @@ pub fn quantile(durations: &mut [Duration], q: f64) -> Duration {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let index = ((durations.len() as f64) * q) as usize;
     durations.get(index.min(durations.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!([7, 1_000, 10_000, 1_000_000].map(grouped), ["7", "1,000", "10,000", "1,000,000"]);
+    }
 }

@@ -1,33 +1,47 @@
 //! What a function needs around it: the table in this process, a key set in a file, an account and its session.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use auth::{
     Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, PasswordHash,
-    Pseudonyms, Random, SecretSource, Signer, User, UserId, Username,
+    Pseudonyms, Random, SecretSource, Session, Signer, Tokens, User, UserId, Username,
 };
+use auth_testing::Wire;
 use engine::Engine;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 pub struct Stage {
     folder: Folder,
+    engine: Engine,
     endpoint: String,
     access_token: String,
     app: App,
+    signer: Signer,
+    /// Of every account's password, which is one and the same.
+    hash: PasswordHash,
+    accounts: AtomicU32,
 }
 
 impl Stage {
     /// The account is the one of events/login.json.
     pub async fn set() -> Result<Self, String> {
-        let folder = Folder::new("stage")?;
-        let engine = Engine::open(None, TABLE)?;
+        Self::of(Algorithm::RS256, None).await
+    }
+
+    /// The same with keys of another algorithm, and the table in a file of this name in a temporary folder.
+    pub async fn of(algorithm: Algorithm, file: Option<&str>) -> Result<Self, String> {
+        static STAGES: AtomicU32 = AtomicU32::new(0);
+        let folder = Folder::new(&format!("stage-{}", STAGES.fetch_add(1, Ordering::Relaxed)))?;
+        let engine = Engine::open(file.map(|name| folder.path().join(name)).as_deref(), TABLE)?;
+        let served = engine.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let endpoint = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
         // For as long as this process runs.
-        tokio::spawn(async move { engine.serve(listener, std::future::pending()).await });
+        tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
 
-        let keys = KeySet::generate(Algorithm::RS256, Clock::System.now(), &Random::System).map_err(text)?;
+        let keys = KeySet::generate(algorithm, Clock::System.now(), &Random::System).map_err(text)?;
         let key_file = folder.path().join("keys.json");
         std::fs::write(&key_file, keys.to_json().as_bytes()).map_err(|error| error.to_string())?;
         let pseudonyms = Pseudonyms::generate(&Random::System).map_err(text)?;
@@ -37,25 +51,84 @@ impl Stage {
         config.key_set = Some(SecretSource::File(key_file));
         let app = App::connect(config, Log::memory());
         app.store.publish_key_set(&keys.published("https://bench.example", &[])).await.map_err(text)?;
-        let access_token = sign_in(&app).await?;
-        Ok(Self { folder, endpoint, access_token, app })
+        let signer = Signer::load(&app).await.map_err(|error| error.to_string())?;
+        let password = Password::parse(PASSWORD).map_err(|error| error.detail)?;
+        let hash = Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)?;
+        let accounts = AtomicU32::new(0);
+        let stage = Self { folder, engine, endpoint, access_token: String::new(), app, signer, hash, accounts };
+        let user = stage.open_account("ada").await?;
+        let access_token = stage.open_session(&user).await?.1.access_token.expose().to_owned();
+        Ok(Self { access_token, ..stage })
     }
 
     /// Opens further accounts: `<name>@example.com`.
     pub async fn open_accounts(&self, names: impl Iterator<Item = String>) -> Result<(), String> {
-        let hash = hash(&self.app).await?;
         for name in names {
-            open_account(&self.app, &name, &hash).await?;
+            self.open_account(&name).await?;
         }
         Ok(())
     }
 
+    /// An account that nobody has had yet.
+    pub async fn new_account(&self) -> Result<User, String> {
+        self.open_account(&self.new_name()).await
+    }
+
+    /// A username that nobody has had yet.
+    pub fn new_name(&self) -> String {
+        format!("user-{}", self.accounts.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A session of the user's, opened as login does.
+    pub async fn open_session(&self, user: &User) -> Result<(Session, Tokens), String> {
+        let (session, refresh) = self.signer.session(user.id, user.session_epoch).await.map_err(text)?;
+        let account = Account { user: user.clone(), roles: Vec::new() };
+        let tokens = self.signer.tokens(&account, &session, &refresh).await.map_err(text)?;
+        self.app.store.session_create(&session).await.map_err(text)?;
+        Ok((session, tokens))
+    }
+
+    /// The user as the table has them.
+    pub async fn user(&self, id: UserId) -> Result<User, String> {
+        let account = self.app.store.account(id).await.map_err(text)?;
+        account.map(|account| account.user).ok_or_else(|| format!("there is no user {id}"))
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Where the engine answers.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A wire to the table, which counts its calls and lets them take longer.
+    pub async fn wire(&self) -> Wire {
+        Wire::before(&self.endpoint, TABLE).await
+    }
+
+    async fn open_account(&self, name: &str) -> Result<User, String> {
+        let App { clock, random, store, .. } = &self.app;
+        let now = clock.now();
+        let email = Email::parse(&format!("{name}@example.com")).map_err(|error| error.detail)?;
+        let username = Username::parse(name).map_err(|error| error.detail)?;
+        let user = User::new(UserId::new(random.uuid(now).map_err(text)?), email, username, now);
+        store.user_create(&user, &self.hash).await.map_err(text)?;
+        Ok(user)
+    }
+
     /// What template.yaml gives to a function, pointed at this stage.
     pub fn environment(&self) -> [(&'static str, String); 4] {
+        self.environment_at(&self.endpoint)
+    }
+
+    /// The same, with the table behind another address.
+    pub fn environment_at(&self, endpoint: &str) -> [(&'static str, String); 4] {
         let file = |name| self.folder.path().join(name).display().to_string();
         [
             ("TABLE_NAME", TABLE.to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.endpoint.clone()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.to_owned()),
             ("KEY_SET_FILE", file("keys.json")),
             ("PSEUDONYM_FILE", file("pseudonyms.key")),
         ]
@@ -69,33 +142,8 @@ impl Stage {
     }
 }
 
-const TABLE: &str = "vestibule";
+pub const TABLE: &str = "vestibule";
 const PASSWORD: &str = "correct horse battery staple 42";
-
-async fn sign_in(app: &App) -> Result<String, String> {
-    let hash = hash(app).await?;
-    let user = open_account(app, "ada", &hash).await?;
-    let signer = Signer::load(app).await.map_err(|error| error.to_string())?;
-    let (session, refresh) = signer.session(user.id, user.session_epoch).await.map_err(text)?;
-    let account = Account { user, roles: Vec::new() };
-    let tokens = signer.tokens(&account, &session, &refresh).await.map_err(text)?;
-    app.store.session_create(&session).await.map_err(text)?;
-    Ok(tokens.access_token.expose().to_owned())
-}
-
-async fn hash(app: &App) -> Result<PasswordHash, String> {
-    let password = Password::parse(PASSWORD).map_err(|error| error.detail)?;
-    Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)
-}
-
-async fn open_account(app: &App, name: &str, hash: &PasswordHash) -> Result<User, String> {
-    let now = app.clock.now();
-    let email = Email::parse(&format!("{name}@example.com")).map_err(|error| error.detail)?;
-    let username = Username::parse(name).map_err(|error| error.detail)?;
-    let user = User::new(UserId::new(app.random.uuid(now).map_err(text)?), email, username, now);
-    app.store.user_create(&user, hash).await.map_err(text)?;
-    Ok(user)
-}
 
 /// A temporary folder, deleted with this value.
 pub struct Folder(PathBuf);

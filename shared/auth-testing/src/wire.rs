@@ -83,14 +83,18 @@ impl Wire {
         static TABLES: AtomicU64 = AtomicU64::new(0);
         let table = format!("test-{}", TABLES.fetch_add(1, Ordering::SeqCst));
         shared_engine().engine.create_table(&table).expect("a table");
+        Self::before(&shared_engine().endpoint, &table).await
+    }
 
-        let state = Arc::new(WireState::new());
+    /// A wire to `table` of the engine that answers at this address.
+    pub async fn before(engine: &str, table: &str) -> Self {
+        let state = Arc::new(WireState::new(engine));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Router::new().fallback(proxy).with_state(state.clone());
         // Ends with the test's runtime.
         tokio::spawn(async move { axum::serve(listener, proxy).await });
-        Self { endpoint, table, state }
+        Self { endpoint, table: table.to_owned(), state }
     }
 
     /// Where the application finds its table.
@@ -180,7 +184,7 @@ impl Wire {
     /// A request on this test's table, straight to the engine.
     pub(crate) async fn direct(&self, operation: &str, mut request: Value) -> Value {
         request["TableName"] = json!(self.table);
-        let head = Request::post(&shared_engine().endpoint)
+        let head = Request::post(&self.state.engine)
             .header(header::CONTENT_TYPE, JSON)
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
             .header("x-amz-date", "20261124T093000Z")
@@ -211,6 +215,8 @@ impl Drop for Hold {
 
 struct WireState {
     client: Client<HttpConnector, Body>,
+    /// Its address.
+    engine: String,
     order: AtomicU64,
     calls: Mutex<Vec<Call>>,
     delay: Mutex<Duration>,
@@ -230,9 +236,10 @@ struct Gate {
 }
 
 impl WireState {
-    fn new() -> Self {
+    fn new(engine: &str) -> Self {
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
+            engine: engine.to_owned(),
             order: AtomicU64::new(0),
             calls: Mutex::default(),
             delay: Mutex::default(),
@@ -363,7 +370,8 @@ impl WireState {
         }
         let delay = *self.delay.lock().unwrap();
         if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+            // The runtime's own timer goes by whole milliseconds.
+            tokio::task::spawn_blocking(move || std::thread::sleep(delay)).await.expect("a thread that sleeps");
         }
         let fault = take(&self.faults, &operation).or_else(|| self.draw.lock().unwrap().as_mut()?(&operation));
         let refusal = match fault {
@@ -391,7 +399,7 @@ impl WireState {
         }
 
         request["ReturnConsumedCapacity"] = json!("INDEXES");
-        head.uri = shared_engine().endpoint.parse().expect("an address");
+        head.uri = self.engine.parse().expect("an address");
         head.headers.remove(header::CONTENT_LENGTH);
         head.headers.remove(header::HOST);
         let (status, headers, body) = self.send(Request::from_parts(head, Body::from(request.to_string()))).await;

@@ -1,0 +1,135 @@
+//! What profile and refresh ask of DynamoDB, by the client that they have, and nothing around it: no event, no token, no
+//! type of ours.
+//!
+//!     sdk-call profile|refresh ENDPOINT TABLE USER_ID SESSION_ID
+//!
+//! For each line on standard input, a number, makes so many of the calls in turn and says `done`. One thread, as the
+//! functions.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::{BufRead as _, Write as _, stdin, stdout};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue::{B, N, S};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
+};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider::Rustls;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode::AwsLc;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+type Key = HashMap<String, AttributeValue>;
+
+fn main() -> Fallible<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [kind, endpoint, table, user, session] = arguments.as_slice() else {
+        return Err("say: profile or refresh, endpoint, table, user, session".into());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut calls = runtime.block_on(Calls::new(endpoint, table, user, session))?;
+    for line in stdin().lock().lines() {
+        let count: u32 = line?.trim().parse()?;
+        runtime.block_on(async {
+            for _ in 0..count {
+                match kind.as_str() {
+                    "profile" => calls.profile().await?,
+                    _ => calls.refresh().await?,
+                }
+            }
+            Fallible::Ok(())
+        })?;
+        writeln!(stdout(), "done")?;
+    }
+    Ok(())
+}
+
+struct Calls {
+    client: Client,
+    table: String,
+    user: Key,
+    roles: Key,
+    session: Key,
+    generation: u64,
+    lineage: AttributeValue,
+}
+
+impl Calls {
+    async fn new(endpoint: &str, table: &str, user: &str, session: &str) -> Fallible<Self> {
+        // As in auth's `store/sdk.rs`, less what only acts on failures.
+        let retries = RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50));
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_millis(700))
+            .operation_attempt_timeout(Duration::from_millis(900))
+            .operation_timeout(Duration::from_millis(2200));
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", Some("local".to_owned()), None, "bench"))
+            .endpoint_url(endpoint)
+            .http_client(Builder::new().tls_provider(Rustls(AwsLc)).build_https())
+            .retry_config(retries)
+            .timeout_config(timeouts.build());
+        let client = Client::from_conf(config.build());
+        let key = |pk: String, sk: &str| Key::from([("pk".to_owned(), S(pk)), ("sk".to_owned(), S(sk.to_owned()))]);
+        let session = key(format!("SESSION#{user}"), session);
+        let read = client.get_item().table_name(table).set_key(Some(session.clone())).send().await?;
+        let item = read.item.ok_or("there is no such session")?;
+        let generation = item.get("generation").and_then(|value| value.as_n().ok()).ok_or("no generation")?.parse()?;
+        let lineage = item.get("lineage").and_then(|value| value.as_b().ok()).ok_or("no lineage")?.clone();
+        Ok(Self {
+            client,
+            table: table.to_owned(),
+            user: key(format!("USER#{user}"), "USER"),
+            roles: key(format!("ROLES#{user}"), "ROLES"),
+            session,
+            generation,
+            lineage: B(lineage),
+        })
+    }
+
+    /// `BatchGetItem` of user, session and roles.
+    async fn profile(&self) -> Fallible<()> {
+        self.read(vec![self.user.clone(), self.session.clone(), self.roles.clone()]).await
+    }
+
+    /// `UpdateItem` of the session beside `BatchGetItem` of user and roles.
+    async fn refresh(&mut self) -> Fallible<()> {
+        const NOW: u64 = 1_795_512_600_000;
+        const IDLE: u64 = NOW + 1_209_600_000;
+        let update = (self.client.update_item())
+            .table_name(&self.table)
+            .set_key(Some(self.session.clone()))
+            .condition_expression(
+                "attribute_exists(pk) AND generation = :g AND lineage = :lineage \
+                 AND idle_expires_at > :now AND absolute_expires_at > :now",
+            )
+            .update_expression(
+                "SET generation = :next, mac_key_id = :key, last_used_at = :now, idle_expires_at = :idle, \
+                 rotated_4 = rotated_3, rotated_3 = rotated_2, rotated_2 = rotated_1, rotated_1 = :now",
+            )
+            .expression_attribute_values(":g", N(self.generation.to_string()))
+            .expression_attribute_values(":next", N((self.generation + 1).to_string()))
+            .expression_attribute_values(":lineage", self.lineage.clone())
+            .expression_attribute_values(":now", N(NOW.to_string()))
+            .expression_attribute_values(":key", N("1".to_owned()))
+            .expression_attribute_values(":idle", N(IDLE.to_string()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let (updated, read) = tokio::join!(update.send(), self.read(vec![self.user.clone(), self.roles.clone()]));
+        self.generation += 1;
+        read?;
+        updated?.attributes.map(drop).ok_or_else(|| "nothing was updated".into())
+    }
+
+    async fn read(&self, keys: Vec<Key>) -> Fallible<()> {
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build()?;
+        let read = self.client.batch_get_item().request_items(&self.table, keys).send().await?;
+        read.responses.map(drop).ok_or_else(|| "nothing was read".into())
+    }
+}
