@@ -20,14 +20,19 @@ pub struct Stage {
 impl Stage {
     /// The account is the one of events/login.json.
     pub async fn set() -> Result<Self, String> {
-        let folder = Folder::new("stage")?;
+        Self::set_with(Algorithm::RS256).await
+    }
+
+    /// The same, with keys for another algorithm than the default.
+    pub async fn set_with(algorithm: Algorithm) -> Result<Self, String> {
+        let folder = Folder::new(&format!("stage-{algorithm:?}"))?;
         let engine = Engine::open(None, TABLE)?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let endpoint = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
         // For as long as this process runs.
         tokio::spawn(async move { engine.serve(listener, std::future::pending()).await });
 
-        let keys = KeySet::generate(Algorithm::RS256, Clock::System.now(), &Random::System).map_err(text)?;
+        let keys = KeySet::generate(algorithm, Clock::System.now(), &Random::System).map_err(text)?;
         let key_file = folder.path().join("keys.json");
         std::fs::write(&key_file, keys.to_json().as_bytes()).map_err(|error| error.to_string())?;
         let pseudonyms = Pseudonyms::generate(&Random::System).map_err(text)?;
