@@ -24,11 +24,13 @@ lint: ## format, lints, docs; the template, the workflows, secrets and the front
 	tools/frontend.sh lint
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
-bench: ## start-up, size, CPU of a login, load, pages; rewrites bench/RESULTS.md
+bench: ## start-up, size, CPU, load, peers, pages; rewrites bench/RESULTS.md
 	cargo build --release --locked --package hello
 	cargo build --release --locked --package login
 	cargo build --release --locked --package profile
+	cargo build --release --locked --package refresh
 	cargo build --profile local --locked --package devserver
+	bench/peers/install.sh
 	cargo run --profile local --locked --package bench -- all
 
 admin: ## the operators' command line: make admin ARGS="--local users list"

@@ -1,6 +1,6 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
-//! `bench start`, `login-cpu`, `enumeration`, `load`, `overload`, `burst` and `frontend` print their figures; `bench all` also
+//! `bench start`, `login-cpu`, `enumeration`, `load`, `overload`, `burst`, `peers` and `frontend` print their figures; `bench all` also
 //! rewrites RESULTS.md. The binaries must be built already, the functions one package at a time: cargo unifies features
 //! over what is built together (see the Makefile). Ends with 1 if a bar is missed.
 
@@ -12,6 +12,7 @@ mod function;
 mod load;
 mod login_cpu;
 mod overload;
+mod peers;
 mod process;
 mod results;
 mod stage;
@@ -50,6 +51,7 @@ async fn run(task: &str) -> Result<bool, String> {
         "load" => vec![load::measure().await?],
         "overload" => vec![overload::measure().await?],
         "enumeration" => vec![enumeration::measure().await?],
+        "peers" => vec![peers::measure().await?],
         "frontend" => vec![frontend::measure().await?],
         "all" => vec![
             start::measure().await?,
@@ -58,9 +60,14 @@ async fn run(task: &str) -> Result<bool, String> {
             load::measure().await?,
             overload::measure().await?,
             burst::measure()?,
+            peers::measure().await?,
             frontend::measure().await?,
         ],
-        _ => return Err("say what: start, login-cpu, enumeration, load, overload, burst, frontend or all".to_owned()),
+        _ => {
+            return Err(
+                "say what: start, login-cpu, enumeration, load, overload, burst, peers, frontend or all".to_owned()
+            );
+        }
     };
     for section in &sections {
         println!("{section}");
