@@ -161,7 +161,7 @@ impl<'a> Place<'a> {
         let kib = subject.memory_kib()?;
         let Peer { name, packages, how, .. } = self.peer;
         let packages: Vec<_> = packages.iter().map(|name| format!("{name} {}, ", version(name))).collect();
-        Ok(start_and_memory(format!("{name} ({}{how})", packages.concat()), &mut starts, kib))
+        Ok(start_and_memory(&format!("{name} ({}{how})", packages.concat()), &mut starts, kib))
     }
 
     async fn subject(&self) -> Result<Subject, String> {
@@ -276,7 +276,7 @@ async fn block(clients: &mut Vec<Client>, number: usize, call: Call, end: Instan
     Ok(all)
 }
 
-fn start_and_memory(name: String, starts: &mut [Duration], kib: u64) -> Figure {
+fn start_and_memory(name: &str, starts: &mut [Duration], kib: u64) -> Figure {
     #[allow(clippy::cast_precision_loss)]
     let megabytes = kib as f64 * 1024.0 / 1e6;
     let start = quantile(starts, 0.5).as_secs_f64();

@@ -26,7 +26,7 @@ pub async fn subjects(
 ) -> Result<Vec<Subject>, String> {
     let apps = root.join("apps").display().to_string();
     let python = root.join("python/bin/python").display().to_string();
-    let node = vec!["node".to_owned(), format!("{apps}/lambda_login.mjs")];
+    let node = vec!["node".to_owned(), "--no-warnings".to_owned(), format!("{apps}/lambda_login.mjs")];
     let python = vec![python, "-m".to_owned(), "awslambdaric".to_owned(), "lambda_login.handler".to_owned()];
     let ours = |name: &str| Ok::<_, String>(vec![binary(&format!("release/{name}"))?.display().to_string()]);
     let kind = |name: &str, stage, program| Kind { name: name.to_owned(), stage, program, apps: &apps };
@@ -84,6 +84,8 @@ impl Kind<'_> {
         command.args(&self.program[1..]);
         let mut environment = self.stage.environment().to_vec();
         environment.push(("PYTHONPATH", self.apps.to_owned()));
+        // The name that boto3 knows it by; Lambda sets both.
+        environment.push(("AWS_DEFAULT_REGION", "us-east-1".to_owned()));
         // Where `node` is. A tool of its own: the domain's configuration need not know it.
         #[allow(clippy::disallowed_methods)]
         environment.extend(std::env::var("PATH").map(|path| ("PATH", path)));
@@ -101,7 +103,7 @@ impl Kind<'_> {
         let function = self.start().await?;
         let pid = function.pid()?;
         let mut client = Client::of_function(function, event.to_owned(), known, OURS.takes);
-        client.ask(call).await?;
+        client.ask(call).await.map_err(|error| format!("{}: {error}", self.name))?;
         Ok((client, pid, begin.elapsed()))
     }
 
@@ -127,7 +129,7 @@ impl Kind<'_> {
                 for _ in 0..ASKED {
                     client.ask(&call).await?;
                 }
-                figures.push(start_and_memory(name.clone(), &mut starts, tree_memory_kib(root)?));
+                figures.push(start_and_memory(&name, &mut starts, tree_memory_kib(root)?));
             }
             clients.push(client);
             roots.push(root);
