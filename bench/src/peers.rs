@@ -123,14 +123,14 @@ impl<'a> Place<'a> {
         if peer.name == OURS.name {
             std::fs::write(data.join("keys.json"), keys.to_json().as_bytes()).map_err(|error| error.to_string())?;
         }
-        let secret = Random::System.bytes::<16>().map_err(|error| error.to_string())?;
+        let secret = Random::System.uuid(Clock::System.now()).map_err(|error| error.to_string())?;
         let known = vec![
             ("$PEERS", root.display().to_string()),
             ("$PYTHONPATH", root.join("apps").display().to_string()),
             ("$DEVSERVER", binary("local/devserver")?.display().to_string()),
             ("$DATA", data.display().to_string()),
             ("$CORES", cores().to_string()),
-            ("$SECRET", secret.iter().map(|byte| format!("{byte:02x}")).collect()),
+            ("$SECRET", secret.to_string()),
             ("$HASH", if argon2id { "argon2id" } else { "" }.to_owned()),
         ];
         Ok(Self { peer, hash, data, known })

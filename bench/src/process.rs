@@ -65,7 +65,7 @@ fn stat(pid: u32) -> Result<Stat, String> {
     }
 }
 
-/// In units of USER_HZ, which is 100 on every Linux.
+/// In units of `USER_HZ`, which is 100 on every Linux.
 fn ticks(number: u64) -> Duration {
     Duration::from_millis(number * 10)
 }

@@ -44,7 +44,7 @@ enum Way {
     /// To a server, by a connection of its own.
     Server(Http<HttpConnector, Body>, String),
     /// To an instance of a function of its own, with the event that it is sent.
-    Function(Box<Function>, String),
+    Function(Function, String),
 }
 
 impl Client {
@@ -59,7 +59,7 @@ impl Client {
     }
 
     pub fn of_function(function: Function, event: String, known: Vec<Known>, takes: Takes) -> Self {
-        Self { known, takes, way: Way::Function(Box::new(function), event) }
+        Self { known, takes, way: Way::Function(function, event) }
     }
 
     /// What it was given, and what it has taken from answers.
