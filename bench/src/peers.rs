@@ -26,7 +26,7 @@ const STARTS: usize = 3;
 const CLIENTS: [usize; 2] = [1, 8];
 const ACCOUNTS: usize = 8;
 const ROUNDS: u32 = 2;
-const BLOCK: Duration = Duration::from_secs(2);
+const BLOCK: Duration = Duration::from_millis(1500);
 const WARM_UP: Duration = Duration::from_millis(500);
 const PASSWORD: &str = "correct-horse-battery-staple-42";
 
@@ -166,11 +166,9 @@ impl<'a> Place<'a> {
 
     async fn subject(&self) -> Result<Subject, String> {
         let server = self.start().await?;
-        let mut clients = self.clients(&server);
-        for client in &mut clients {
-            client.ask(&self.peer.login).await?;
-        }
+        let clients = self.clients(&server);
         let Peer { name, login, refresh, profile, .. } = self.peer;
+        // First, since all clients have their tokens from it.
         let mut tasks = vec![Task::new(Operation::Login, *login)];
         // The rest is the same whatever hashes.
         if self.hash == self.peer.hash {
@@ -306,7 +304,7 @@ fn section(subjects: &mut [Subject], starts: Vec<Figure>) -> Section {
         method: format!(
             "Each peer's smallest application (bench/peers) in its production mode, its database on a local SQLite file with \
              the settings it comes with, beside the server of `make run` and the release functions, both with ES256 keys unless \
-             another is named. All run side by side and take turns: after a warm-up {ROUNDS} blocks of {} s for each \
+             another is named. All run side by side and take turns: after a warm-up {ROUNDS} blocks of {:.1} s for each \
              operation, with 1 client and with 8, each with a connection and an account of its own and its next request as \
              soon as the last is answered. Figures are for 1 / for 8 clients. An answer counts only with its status and a \
              token or a name in its body; any other ends the run. *CPU*: user and system time per request of the process and \
@@ -318,7 +316,7 @@ fn section(subjects: &mut [Subject], starts: Vec<Figure>) -> Section {
              its own. *Start*: from before the process is made to its first answer, for functions the event's, its hash included; \
              median of {STARTS}. *Memory*: PSS of the process and all that descend from it after a load, for servers of 8 \
              clients, for functions one instance's. Node {}, {}, {} cores, shared with those who ask.",
-            BLOCK.as_secs(),
+            BLOCK.as_secs_f64(),
             said("node"),
             said("python3"),
             cores(),
