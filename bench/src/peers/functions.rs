@@ -14,8 +14,8 @@ use crate::process::tree_memory_kib;
 use crate::results::Figure;
 use crate::stage::Stage;
 
-/// How often the first instance is asked before its memory is read.
-const ASKED: usize = 100;
+/// How often an instance is asked before its memory is read.
+const ASKED: usize = 50;
 
 /// Each with an instance for every client, since one serves one request at a time. The keys of the first stage are ES256,
 /// those of the second RS256, with which the peers sign too.
@@ -24,62 +24,98 @@ pub async fn subjects(
     root: &Path,
     figures: &mut Vec<Figure>,
 ) -> Result<Vec<Subject>, String> {
-    let apps = root.join("apps").display().to_string();
-    let python = root.join("python/bin/python").display().to_string();
-    let node = vec!["node".to_owned(), "--no-warnings".to_owned(), format!("{apps}/lambda_login.mjs")];
-    let python = vec![python, "-m".to_owned(), "awslambdaric".to_owned(), "lambda_login.handler".to_owned()];
-    let ours = |name: &str| Ok::<_, String>(vec![binary(&format!("release/{name}"))?.display().to_string()]);
-    let kind = |name: &str, stage, program| Kind { name: name.to_owned(), stage, program, apps: &apps };
-    let of_node = format!("Node Lambda (AWS SDK {}, jose {})", version("@aws-sdk/client-dynamodb"), version("jose"));
-    let of_python = format!("Python Lambda (boto3 {}, awslambdaric {})", version("boto3"), version("awslambdaric"));
-
     // Who signs in over and over has too many sessions at last, and loses the oldest: those who refresh theirs are others.
     let named = |name: &str| (0..ACCOUNTS).map(|number| format!("{name}{number}")).collect::<Vec<_>>();
     let (visitors, members) = (named("visitor"), named("member"));
     es256.open_accounts(visitors.iter().chain(&members).cloned()).await?;
     rs256.open_accounts(visitors.iter().cloned()).await?;
-    let login_event = es256.event("login")?.to_string().replace("ada@example.com", "$NAME@example.com");
-    let login = |known| (Operation::Login, OURS.login, login_event.clone(), known);
-    let visitors: Vec<Vec<Known>> = visitors.into_iter().map(|name| vec![("$NAME", name)]).collect();
 
-    let es256_login = kind("Vestibule's function, ES256", es256, ours("login")?);
+    let ours = |name: &str| Ok::<_, String>(vec![binary(&format!("release/{name}"))?.display().to_string()]);
+    let apps = root.join("apps").display().to_string();
+    let login = Kind {
+        name: "Vestibule's function, ES256",
+        how: String::new(),
+        whose: Whose::OurFunction,
+        stage: es256,
+        program: ours("login")?,
+        apps: &apps,
+        operation: Operation::Login,
+        call: OURS.login,
+        event: es256.event("login")?.to_string().replace("ada@example.com", "$NAME@example.com"),
+        known: visitors.into_iter().map(|name| vec![("$NAME", name)]).collect(),
+    };
     let mut signed_in = Vec::new();
     for name in members {
-        let function = es256_login.start().await?;
-        let mut client = Client::of_function(function, login_event.clone(), vec![("$NAME", name)], OURS.takes);
-        client.ask(&OURS.login).await?;
-        signed_in.push(client.known().to_vec());
+        signed_in.push(login.first_answer(vec![("$NAME", name)]).await?.0.known().to_vec());
     }
-    let refresh = (Operation::Refresh, OURS.refresh?, es256.event("refresh")?.to_string(), signed_in);
-    // The stage has put its own account's token into the event.
-    let ada = vec![vec![("$NAME", "ada".to_owned())]; ACCOUNTS];
-    let profile = (Operation::Profile, OURS.profile, es256.event("profile")?.to_string(), ada);
-    Ok(vec![
-        kind(&of_node, rs256, node).subject(Whose::Peer, login(visitors.clone()), figures).await?,
-        kind(&of_python, rs256, python).subject(Whose::Peer, login(visitors.clone()), figures).await?,
-        kind("Vestibule's function, RS256", rs256, ours("login")?)
-            .subject(Whose::OurFunction, login(visitors.clone()), figures)
-            .await?,
-        es256_login.subject(Whose::OurFunction, login(visitors), figures).await?,
-        kind("Vestibule's function, ES256", es256, ours("refresh")?)
-            .subject(Whose::OurFunction, refresh, figures)
-            .await?,
-        kind("Vestibule's function, ES256", es256, ours("profile")?)
-            .subject(Whose::OurFunction, profile, figures)
-            .await?,
-    ])
+    let refresh = Kind {
+        program: ours("refresh")?,
+        operation: Operation::Refresh,
+        call: OURS.refresh?,
+        event: es256.event("refresh")?.to_string(),
+        known: signed_in,
+        ..login.clone()
+    };
+    let profile = Kind {
+        program: ours("profile")?,
+        operation: Operation::Profile,
+        call: OURS.profile,
+        // The stage has put its own account's token into the event.
+        event: es256.event("profile")?.to_string(),
+        known: vec![vec![("$NAME", "ada".to_owned())]; ACCOUNTS],
+        ..login.clone()
+    };
+    let pinned = |packages: &[&str]| -> String {
+        packages.iter().map(|package| format!("{package} {}, ", version(package))).collect()
+    };
+    let node = Kind {
+        name: "Node Lambda",
+        how: pinned(&["@aws-sdk/client-dynamodb", "@node-rs/argon2", "jose"]) + "not bundled; RS256",
+        whose: Whose::Peer,
+        stage: rs256,
+        program: ["node", "--no-warnings", &format!("{apps}/lambda_login.mjs")].map(str::to_owned).to_vec(),
+        ..login.clone()
+    };
+    let python = root.join("python/bin/python").display().to_string();
+    let python = Kind {
+        name: "Python Lambda",
+        how: pinned(&["boto3", "argon2-cffi", "pyjwt", "awslambdaric"]) + "RS256",
+        program: [&python, "-m", "awslambdaric", "lambda_login.handler"].map(str::to_owned).to_vec(),
+        ..node.clone()
+    };
+    let rs256_login = Kind { name: "Vestibule's function, RS256", stage: rs256, ..login.clone() };
+
+    let mut kinds = [node, python, rs256_login, login, refresh, profile];
+    for kind in &mut kinds {
+        figures.push(kind.start_and_memory().await.map_err(|error| format!("{}: {error}", kind.name))?);
+    }
+    let mut subjects = Vec::new();
+    for kind in kinds {
+        let name = kind.name;
+        subjects.push(kind.subject().await.map_err(|error| format!("{name}: {error}"))?);
+    }
+    Ok(subjects)
 }
 
+#[derive(Clone)]
 struct Kind<'a> {
-    name: String,
+    name: &'static str,
+    how: String,
+    whose: Whose,
     stage: &'a Stage,
     program: Vec<String>,
     /// Where Python looks for the peer's module.
     apps: &'a str,
+    operation: Operation,
+    call: Call,
+    event: String,
+    /// Of each client.
+    known: Vec<Vec<Known>>,
 }
 
 impl Kind<'_> {
-    async fn start(&self) -> Result<Function, String> {
+    /// A new instance after its first answer, and how long that took from just before its process was made.
+    async fn first_answer(&self, known: Vec<Known>) -> Result<(Client, u32, Duration), String> {
         let mut command = Command::new(&self.program[0]);
         command.args(&self.program[1..]);
         let mut environment = self.stage.environment().to_vec();
@@ -89,52 +125,39 @@ impl Kind<'_> {
         // Where `node` is. A tool of its own: the domain's configuration need not know it.
         #[allow(clippy::disallowed_methods)]
         environment.extend(std::env::var("PATH").map(|path| ("PATH", path)));
-        Function::start_as(command, &environment).await
-    }
-
-    /// A new instance after its first answer, and how long that took from just before its process was made.
-    async fn first_answer(
-        &self,
-        call: &Call,
-        event: &str,
-        known: Vec<Known>,
-    ) -> Result<(Client, u32, Duration), String> {
         let begin = Instant::now();
-        let function = self.start().await?;
+        let function = Function::start_as(command, &environment).await?;
         let pid = function.pid()?;
-        let mut client = Client::of_function(function, event.to_owned(), known, OURS.takes);
-        client.ask(call).await.map_err(|error| format!("{}: {error}", self.name))?;
+        let mut client = Client::of_function(function, self.event.clone(), known, OURS.takes);
+        client.ask(&self.call).await?;
         Ok((client, pid, begin.elapsed()))
     }
 
-    async fn subject(
-        &self,
-        whose: Whose,
-        (operation, call, event, mut known): (Operation, Call, String, Vec<Vec<Known>>),
-        figures: &mut Vec<Figure>,
-    ) -> Result<Subject, String> {
-        let name = format!("{}, {operation}", self.name);
-        let (mut clients, mut roots, mut starts) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 1..STARTS {
-            let (client, _, start) = self.first_answer(&call, &event, known[0].clone()).await?;
+    /// While no other runs this program: what is shared counts in full.
+    async fn start_and_memory(&mut self) -> Result<Figure, String> {
+        let (mut starts, mut kib) = (Vec::new(), 0);
+        for _ in 0..STARTS {
+            let (mut client, pid, start) = self.first_answer(self.known[0].clone()).await?;
             starts.push(start);
-            // A refresh token is used once.
-            known[0] = client.known().to_vec();
-        }
-        for known in known {
-            let (mut client, root, start) = self.first_answer(&call, &event, known).await?;
-            if clients.is_empty() {
-                starts.push(start);
-                // While it is the only one that runs this program: what is shared counts in full.
-                for _ in 0..ASKED {
-                    client.ask(&call).await?;
-                }
-                figures.push(start_and_memory(&name, &mut starts, tree_memory_kib(root)?));
+            for _ in 0..ASKED {
+                client.ask(&self.call).await?;
             }
-            clients.push(client);
-            roots.push(root);
+            kib = tree_memory_kib(pid)?;
+            // A refresh token is used once.
+            self.known[0] = client.known().to_vec();
         }
-        let tasks = vec![Task::new(operation, call)];
-        Ok(Subject { name: self.name.clone(), whose, hash: OUR_HASH, tasks, clients, roots, server: None })
+        let Self { name, operation, how, .. } = self;
+        Ok(start_and_memory(&format!("{name}: {operation}"), &mut starts, kib, how))
+    }
+
+    async fn subject(self) -> Result<Subject, String> {
+        let (mut clients, mut roots) = (Vec::new(), Vec::new());
+        for known in &self.known {
+            let (client, pid, _) = self.first_answer(known.clone()).await?;
+            clients.push(client);
+            roots.push(pid);
+        }
+        let tasks = vec![Task::new(self.operation, self.call)];
+        Ok(Subject { name: self.name, whose: self.whose, hash: OUR_HASH, tasks, clients, roots, server: None })
     }
 }
