@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use auth::{Algorithm, Clock, KeySet, Random};
-use catalogue::{OUR_HASH, OURS, PEERS, Peer, version};
+use catalogue::{OUR_HASH, OURS, PEERS, Peer, described};
 use client::{Call, Client, Known};
 use server::Server;
 use tokio::task::JoinSet;
@@ -164,8 +164,7 @@ impl<'a> Place<'a> {
         subject.take_turn(WARM_UP, false).await?;
         let kib = subject.memory_kib()?;
         let Peer { name, packages, how, .. } = self.peer;
-        let packages: Vec<_> = packages.iter().map(|name| format!("{name} {}, ", version(name))).collect();
-        Ok(start_and_memory(name, &mut starts, kib, &format!("{}{how}", packages.concat())))
+        Ok(start_and_memory(name, &mut starts, kib, &described(packages, how)))
     }
 
     async fn subject(&self) -> Result<Subject, String> {

@@ -206,8 +206,14 @@ const fn get(
     Call { method: "GET", path, headers, body: "", status: 200, proof }
 }
 
+/// The packages with their versions, and how they are run.
+pub fn described(packages: &[&str], how: &str) -> String {
+    let pinned = packages.iter().map(|package| format!("{package} {}", version(package)));
+    pinned.chain([how.to_owned()]).collect::<Vec<_>>().join(", ")
+}
+
 /// A package's version, as it is pinned.
-pub fn version(package: &str) -> &'static str {
+fn version(package: &str) -> &'static str {
     const PINS: [(&str, char); 2] =
         [(include_str!("../../peers/requirements.txt"), '='), (include_str!("../../peers/package.json"), ':')];
     let pinned = PINS.iter().find_map(|(pins, sign)| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
-use super::catalogue::{OUR_HASH, OURS, version};
+use super::catalogue::{OUR_HASH, OURS, described};
 use super::client::{Call, Client, Known};
 use super::{ACCOUNTS, Operation, STARTS, Subject, Task, Whose, start_and_memory};
 use crate::binary;
@@ -65,12 +65,9 @@ pub async fn subjects(
         known: vec![vec![("$NAME", "ada".to_owned())]; ACCOUNTS],
         ..login.clone()
     };
-    let pinned = |packages: &[&str]| -> String {
-        packages.iter().map(|package| format!("{package} {}, ", version(package))).collect()
-    };
     let node = Kind {
         name: "Node Lambda",
-        how: pinned(&["@aws-sdk/client-dynamodb", "@node-rs/argon2", "jose"]) + "not bundled; RS256",
+        how: described(&["@aws-sdk/client-dynamodb", "@node-rs/argon2", "jose"], "not bundled; RS256"),
         whose: Whose::Peer,
         stage: rs256,
         program: ["node", "--no-warnings", &format!("{apps}/lambda_login.mjs")].map(str::to_owned).to_vec(),
@@ -79,7 +76,7 @@ pub async fn subjects(
     let python = root.join("python/bin/python").display().to_string();
     let python = Kind {
         name: "Python Lambda",
-        how: pinned(&["boto3", "argon2-cffi", "pyjwt", "awslambdaric"]) + "RS256",
+        how: described(&["boto3", "argon2-cffi", "pyjwt", "awslambdaric"], "RS256"),
         program: [&python, "-m", "awslambdaric", "lambda_login.handler"].map(str::to_owned).to_vec(),
         ..node.clone()
     };
