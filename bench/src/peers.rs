@@ -314,7 +314,7 @@ fn section(subjects: &mut [Subject], starts: Vec<Figure>) -> Section {
         method: format!(
             "Each peer's smallest application (bench/peers) in its production mode, its database on a local SQLite file with \
              the settings it comes with, beside the server of `make run` and the release functions, both with ES256 keys unless \
-             another is named. All run side by side and take turns: after a warm-up {ROUNDS} blocks of {:.1} s for each \
+             another is named. All run side by side and take turns: after a warm-up {ROUNDS} blocks of {:.1} s or more for each \
              operation, with 1 client and with 8, each with a connection and an account of its own and its next request as \
              soon as the last is answered. Figures are for 1 / for 8 clients. An answer counts only with its status and a \
              token or a name in its body; any other ends the run. *CPU*: user and system time per request of the process and \
@@ -366,17 +366,17 @@ fn against_peers(operation: Operation, subjects: &[Subject]) -> Figure {
         of_kind.filter_map(|subject| Some((subject.cpu_per_request(operation, number)?, &subject.name))).min()
     };
     let (mut values, mut held) = (Vec::new(), true);
-    for (number, clients) in CLIENTS.iter().enumerate() {
+    for number in 0..CLIENTS.len() {
         let (Some((ours, _)), Some((peer, name))) = (least(Whose::OurFunction, number), least(Whose::Peer, number))
         else {
             continue;
         };
         held &= ours < peer;
         let ratio = ours.as_secs_f64() / peer.as_secs_f64();
-        values.push(format!("{ratio:.2} × {name}'s with {clients}"));
+        values.push(format!("{ratio:.2} × {name}'s"));
     }
     let name = format!("{operation}: CPU of our function against that of the peer with the least");
-    Figure::new(name, values.join(", ")).bar("below every peer", held && values.len() == CLIENTS.len())
+    Figure::new(name, values.join(" / ")).bar("below every peer", held && values.len() == CLIENTS.len())
 }
 
 /// A program's version as it says itself.
