@@ -30,8 +30,8 @@ bench: ## start-up, size, CPU, Argon2 by library, scale, cost, load, peers, page
 		cargo build --release --locked --package $$package || exit; \
 	done
 	cargo build --release --locked --manifest-path bench/hashes/Cargo.toml --target-dir target/hashes
-	bench/peers/install.sh
 	cargo build --profile local --locked --package devserver
+	bench/peers/install.sh
 	cargo run --profile local --locked --package bench -- all
 
 admin: ## the operators' command line: make admin ARGS="--local users list"

@@ -11,5 +11,5 @@ require lint-workflows actionlint zizmor shellcheck || {
 }
 actionlint
 zizmor --offline --no-progress --quiet .github
-shellcheck --severity=warning tools/*.sh frontend/tests/serve.sh .ci/run
+shellcheck --severity=warning tools/*.sh frontend/tests/serve.sh bench/peers/install.sh .ci/run
 echo "lint-workflows: actionlint, zizmor and shellcheck found nothing"

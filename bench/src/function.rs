@@ -38,11 +38,11 @@ enum Call {
 impl Function {
     /// Starts the binary with `environment` and what Lambda itself sets, and nothing else.
     pub async fn start(binary: &Path, environment: &[(&str, String)]) -> Result<Self, String> {
-        Self::start_logging(binary, environment, Stdio::null()).await
+        Self::start_as(Command::new(binary), environment, Stdio::null()).await
     }
 
-    /// The same, with the log where the caller wants it.
-    pub async fn start_logging(binary: &Path, environment: &[(&str, String)], log: Stdio) -> Result<Self, String> {
+    /// The same of a program that may have arguments, such as an interpreter, with its log where the caller wants it.
+    pub async fn start_as(mut command: Command, environment: &[(&str, String)], log: Stdio) -> Result<Self, String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let (events, queued) = unbounded_channel();
@@ -53,7 +53,6 @@ impl Function {
             let _ = axum::serve(listener, api.router()).await;
         });
 
-        let mut command = Command::new(binary);
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
@@ -71,7 +70,8 @@ impl Function {
             .stdout(log)
             .kill_on_drop(true);
         let started = Instant::now();
-        let child = command.spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
+        let child = command.spawn();
+        let child = child.map_err(|error| format!("{}: {error}", command.as_std().get_program().display()))?;
         Ok(Self { child, started, events, calls, server })
     }
 
@@ -94,12 +94,17 @@ impl Function {
 
     /// When the next answer had arrived, if it has this status.
     pub async fn answered(&mut self, status: u16) -> Result<Instant, String> {
+        let (at, answer) = self.answer().await?;
+        if answer["statusCode"] == status { Ok(at) } else { Err(format!("answered {answer}")) }
+    }
+
+    /// The next answer, and when it had arrived.
+    pub async fn answer(&mut self) -> Result<(Instant, Value), String> {
         loop {
             match self.call().await? {
                 Call::Next(_) => {}
                 Call::Answered(at, body) => {
-                    let answer: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
-                    return if answer["statusCode"] == status { Ok(at) } else { Err(format!("answered {body}")) };
+                    return serde_json::from_str(&body).map(|answer| (at, answer)).map_err(|error| error.to_string());
                 }
                 Call::Failed(body) => return Err(format!("the function failed: {body}")),
             }

@@ -16,6 +16,7 @@ mod load;
 mod login_cpu;
 mod micro;
 mod overload;
+mod peers;
 mod process;
 mod results;
 mod scale;
@@ -62,6 +63,7 @@ async fn run(task: &str) -> Result<bool, String> {
         "load" => vec![load::measure().await?],
         "overload" => vec![overload::measure().await?],
         "enumeration" => vec![enumeration::measure().await?],
+        "peers" => vec![peers::measure().await?],
         "frontend" => vec![frontend::measure().await?],
         "all" => all().await?,
         _ => return Err(format!("say what: {TASKS}")),
@@ -76,7 +78,8 @@ async fn run(task: &str) -> Result<bool, String> {
     Ok(sections.iter().all(Section::is_held))
 }
 
-const TASKS: &str = "start, login-cpu, hashes, micro, warm, cost, scale, enumeration, load, overload, burst, peers, frontend or all";
+const TASKS: &str =
+    "start, login-cpu, hashes, micro, warm, cost, scale, enumeration, load, overload, burst, peers, frontend or all";
 
 async fn all() -> Result<Vec<Section>, String> {
     let [warm, cost] = warm_and_cost().await?;
@@ -92,6 +95,7 @@ async fn all() -> Result<Vec<Section>, String> {
         load::measure().await?,
         overload::measure().await?,
         burst::measure()?,
+        peers::measure().await?,
         frontend::measure().await?,
     ])
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use auth::Algorithm;
+use tokio::process::Command;
 
 use crate::binary;
 use crate::endpoint::{Documented, Endpoint};
@@ -121,7 +122,7 @@ impl Direct {
         let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let logged = || path.metadata().map(|file| file.len()).map_err(|error| error.to_string());
         let environment = with_registrations(stage.environment());
-        let mut function = Function::start_logging(&release(endpoint)?, &environment, Stdio::from(log)).await?;
+        let mut function = Function::start_as(Command::new(release(endpoint)?), &environment, Stdio::from(log)).await?;
         function.ready().await?;
         let (pid, status) = (function.pid()?, endpoint.status());
         for event in first {
