@@ -191,7 +191,11 @@ impl Signer {
         let source =
             source.ok_or_else(|| ConfigError(vec!["KEY_SET_SECRET_ID (or KEY_SET_FILE) is missing".to_owned()]))?;
         let signer = Self { app: app.clone(), secrets: Secrets::new(&app.config, source), keys: Cached::default() };
-        let _ = signer.keys(MAX_AGE).await;
+        if let Ok(set) = signer.secrets.load().await {
+            let signer = signer.clone();
+            // Beside the rest of the start: who signs before that has ended waits for it, and nobody else does.
+            tokio::spawn(async move { signer.keys.get(signer.app.clock.now(), MAX_AGE, || signer.tried(set)).await });
+        }
         Ok(signer)
     }
 
@@ -271,10 +275,15 @@ impl Signer {
     }
 
     async fn keys(&self, max_age: Duration) -> Result<Arc<KeySet>> {
-        let load = async || {
-            let set = self.secrets.load().await?;
-            if set.is_ready(self.app.clock.now()) { Ok(set) } else { Err(Error::NoKeySet) }
-        };
+        let load = async || self.tried(self.secrets.load().await?).await;
         self.keys.get(self.app.clock.now(), max_age, load).await
+    }
+
+    /// The set, if it can sign and mint now. On a thread of its own: to read an RSA key takes as long as all else that a
+    /// start computes.
+    async fn tried(&self, set: KeySet) -> Result<KeySet> {
+        let now = self.app.clock.now();
+        let tried = tokio::task::spawn_blocking(move || set.is_ready(now).then_some(set)).await;
+        tried.ok().flatten().ok_or(Error::NoKeySet)
     }
 }
