@@ -16,6 +16,7 @@ mod process;
 mod results;
 mod stage;
 mod start;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! What a function needs around it: the table in this process, a key set in a file, an account and its session.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use auth::{
     Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, PasswordHash,
@@ -10,9 +11,13 @@ use engine::Engine;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::process::own_thread_cpu_time;
+use crate::tls::Tls;
+
 pub struct Stage {
     folder: Folder,
     endpoint: String,
+    tls: Tls,
     access_token: String,
     app: App,
 }
@@ -20,14 +25,20 @@ pub struct Stage {
 impl Stage {
     /// The account is the one of events/login.json.
     pub async fn set() -> Result<Self, String> {
+        Self::signing(Algorithm::RS256).await
+    }
+
+    /// The same, with access tokens of this algorithm.
+    pub async fn signing(algorithm: Algorithm) -> Result<Self, String> {
         let folder = Folder::new("stage")?;
         let engine = Engine::open(None, TABLE)?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
-        let endpoint = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let (endpoint, tls) = (format!("http://{address}"), Tls::before(address, folder.path()).await?);
         // For as long as this process runs.
         tokio::spawn(async move { engine.serve(listener, std::future::pending()).await });
 
-        let keys = KeySet::generate(Algorithm::RS256, Clock::System.now(), &Random::System).map_err(text)?;
+        let keys = KeySet::generate(algorithm, Clock::System.now(), &Random::System).map_err(text)?;
         let key_file = folder.path().join("keys.json");
         std::fs::write(&key_file, keys.to_json().as_bytes()).map_err(|error| error.to_string())?;
         let pseudonyms = Pseudonyms::generate(&Random::System).map_err(text)?;
@@ -38,7 +49,7 @@ impl Stage {
         let app = App::connect(config, Log::memory());
         app.store.publish_key_set(&keys.published("https://bench.example", &[])).await.map_err(text)?;
         let access_token = sign_in(&app).await?;
-        Ok(Self { folder, endpoint, access_token, app })
+        Ok(Self { folder, endpoint, tls, access_token, app })
     }
 
     /// Opens further accounts: `<name>@example.com`.
@@ -50,6 +61,21 @@ impl Stage {
         Ok(())
     }
 
+    /// How much CPU time it takes this thread to make the tokens of a session; nothing of it waits once the keys are read.
+    pub async fn token_cpu_time(&self) -> Result<Duration, String> {
+        const TIMES: u32 = 500;
+        let hash = hash(&self.app).await?;
+        let account = Account { user: open_account(&self.app, "token", &hash).await?, roles: Vec::new() };
+        let signer = Signer::load(&self.app).await.map_err(|error| error.to_string())?;
+        let (session, refresh) = signer.session(account.user.id, account.user.session_epoch).await.map_err(text)?;
+        signer.tokens(&account, &session, &refresh).await.map_err(text)?;
+        let before = own_thread_cpu_time()?;
+        for _ in 0..TIMES {
+            signer.tokens(&account, &session, &refresh).await.map_err(text)?;
+        }
+        Ok(own_thread_cpu_time()?.saturating_sub(before) / TIMES)
+    }
+
     /// What template.yaml gives to a function, pointed at this stage.
     pub fn environment(&self) -> [(&'static str, String); 4] {
         let file = |name| self.folder.path().join(name).display().to_string();
@@ -59,6 +85,15 @@ impl Stage {
             ("KEY_SET_FILE", file("keys.json")),
             ("PSEUDONYM_FILE", file("pseudonyms.key")),
         ]
+    }
+
+    /// The same, with the engine over TLS.
+    pub fn tls_environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = Vec::from(self.environment());
+        environment.retain(|(name, _)| *name != "AWS_ENDPOINT_URL_DYNAMODB");
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB", self.tls.endpoint.clone()));
+        environment.push(("LOCAL_AUTHORITY_FILE", self.tls.root.display().to_string()));
+        environment
     }
 
     /// `events/<name>.json`, with the session's access token where the event has a place for one.
