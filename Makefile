@@ -25,7 +25,7 @@ lint: ## format, lints, docs; the template, the workflows, secrets and the front
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
 bench: ## start-up, size, CPU of a login, load, pages; rewrites bench/RESULTS.md
-	cargo build --release --locked --package hello
+	cargo build --release --locked --package floor --package hello
 	cargo build --release --locked --package login
 	cargo build --release --locked --package profile
 	cargo build --profile local --locked --package devserver
@@ -35,7 +35,7 @@ admin: ## the operators' command line: make admin ARGS="--local users list"
 	@cargo run --quiet --profile local --package admin -- $(ARGS)
 
 build: ## every function as it is deployed in dev
-	sam build --config-env dev
+	tools/sam-build.sh --config-env dev
 
 deploy: ## make deploy ENV=dev: the stack, then the front end
 	tools/deploy.sh $(ENV)
