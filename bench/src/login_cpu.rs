@@ -61,12 +61,8 @@ pub async fn measure() -> Result<Section, String> {
 
     let calls = with_es256.saturating_sub(hashing_huge + wiping + refusing + token);
     let of_hash = |duration: Duration| duration.as_secs_f64() / hashing.as_secs_f64();
-    let part = |name: &str, duration| {
-        Figure::new(format!("of which {name}"), format!("{:.3} × bare hash ({})", of_hash(duration), ms(duration)))
-    };
-    let against = |name: &str, duration| {
-        Figure::new(name, format!("{:.3} × bare hash ({})", of_hash(duration), ms(duration)))
-    };
+    let against =
+        |name: &str, duration| Figure::new(name, format!("{:.3} × bare hash ({})", of_hash(duration), ms(duration)));
     Ok(Section {
         title: "CPU of a login",
         command: "bench login-cpu",
@@ -86,11 +82,11 @@ pub async fn measure() -> Result<Section, String> {
             Figure::new("bare hash", ms(hashing)),
             against("login, ES256", with_es256)
                 .bar(format!("≤ {MAX_RATIO} × bare hash"), of_hash(with_es256) <= MAX_RATIO),
-            part("the hash, in huge pages", hashing_huge),
-            part("wiping its memory", wiping),
-            part("event, HTTP, JSON and log", refusing),
-            part("the access token", token),
-            part(&format!("{CALLS} calls of DynamoDB, {} each", ms(calls / CALLS)), calls),
+            against("of which the hash, in huge pages", hashing_huge),
+            against("of which wiping its memory", wiping),
+            against("of which event, HTTP, JSON and log", refusing),
+            against("of which the access token", token),
+            against(&format!("of which {CALLS} calls of DynamoDB, {} each", ms(calls / CALLS)), calls),
             against("login, RS256", with_rs256),
         ],
     })

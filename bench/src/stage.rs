@@ -30,7 +30,7 @@ impl Stage {
 
     /// The same, with access tokens of this algorithm.
     pub async fn signing(algorithm: Algorithm) -> Result<Self, String> {
-        let folder = Folder::new("stage")?;
+        let folder = Folder::new(&format!("stage-{algorithm:?}"))?;
         let engine = Engine::open(None, TABLE)?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -107,9 +107,11 @@ impl Stage {
 const TABLE: &str = "vestibule";
 const PASSWORD: &str = "correct horse battery staple 42";
 
+/// The access token is of an account of its own: whoever signs in too often loses their oldest sessions.
 async fn sign_in(app: &App) -> Result<String, String> {
     let hash = hash(app).await?;
-    let user = open_account(app, "ada", &hash).await?;
+    open_account(app, "ada", &hash).await?;
+    let user = open_account(app, "signed-in", &hash).await?;
     let signer = Signer::load(app).await.map_err(|error| error.to_string())?;
     let (session, refresh) = signer.session(user.id, user.session_epoch).await.map_err(text)?;
     let account = Account { user, roles: Vec::new() };
