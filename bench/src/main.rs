@@ -23,6 +23,7 @@ mod scale;
 mod sdk_call;
 mod stage;
 mod start;
+mod tls;
 mod warm;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use auth::{
     Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, PasswordHash,
@@ -12,10 +13,14 @@ use engine::Engine;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::process::own_thread_cpu_time;
+use crate::tls::Tls;
+
 pub struct Stage {
     folder: Folder,
     engine: Engine,
     endpoint: String,
+    tls: Tls,
     access_token: String,
     app: App,
     signer: Signer,
@@ -37,7 +42,8 @@ impl Stage {
         let engine = Engine::open(file.map(|name| folder.path().join(name)).as_deref(), TABLE)?;
         let served = engine.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
-        let endpoint = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let (endpoint, tls) = (format!("http://{address}"), Tls::before(address, folder.path()).await?);
         // For as long as this process runs.
         tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
 
@@ -55,8 +61,10 @@ impl Stage {
         let password = Password::parse(PASSWORD).map_err(|error| error.detail)?;
         let hash = Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)?;
         let accounts = AtomicU32::new(0);
-        let stage = Self { folder, engine, endpoint, access_token: String::new(), app, signer, hash, accounts };
-        let user = stage.open_account("ada").await?;
+        let stage = Self { folder, engine, endpoint, tls, access_token: String::new(), app, signer, hash, accounts };
+        stage.open_account("ada").await?;
+        // Whoever signs in too often loses their oldest sessions.
+        let user = stage.open_account("signed-in").await?;
         let access_token = stage.open_session(&user).await?.1.access_token.expose().to_owned();
         Ok(Self { access_token, ..stage })
     }
@@ -118,6 +126,20 @@ impl Stage {
         Ok(user)
     }
 
+    /// How much CPU time it takes this thread to make the tokens of a session; nothing of it waits once the keys are read.
+    pub async fn token_cpu_time(&self) -> Result<Duration, String> {
+        const TIMES: u32 = 500;
+        let account = Account { user: self.new_account().await?, roles: Vec::new() };
+        let (session, refresh) =
+            self.signer.session(account.user.id, account.user.session_epoch).await.map_err(text)?;
+        self.signer.tokens(&account, &session, &refresh).await.map_err(text)?;
+        let before = own_thread_cpu_time()?;
+        for _ in 0..TIMES {
+            self.signer.tokens(&account, &session, &refresh).await.map_err(text)?;
+        }
+        Ok(own_thread_cpu_time()?.saturating_sub(before) / TIMES)
+    }
+
     /// What template.yaml gives to a function, pointed at this stage.
     pub fn environment(&self) -> [(&'static str, String); 4] {
         self.environment_at(&self.endpoint)
@@ -132,6 +154,15 @@ impl Stage {
             ("KEY_SET_FILE", file("keys.json")),
             ("PSEUDONYM_FILE", file("pseudonyms.key")),
         ]
+    }
+
+    /// The same, with the engine over TLS.
+    pub fn tls_environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = Vec::from(self.environment());
+        environment.retain(|(name, _)| *name != "AWS_ENDPOINT_URL_DYNAMODB");
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB", self.tls.endpoint.clone()));
+        environment.push(("LOCAL_AUTHORITY_FILE", self.tls.root.display().to_string()));
+        environment
     }
 
     /// `events/<name>.json`, with the session's access token where the event has a place for one.

@@ -279,10 +279,17 @@ impl Signer {
 
     async fn keys(&self, max_age: Duration) -> Result<Arc<KeySet>> {
         let load = async || {
-            let set = self.secrets.load().await;
-            let set = set.inspect_err(|_| self.app.tell_if_hidden(&self.keys, "private"))?;
-            if set.is_ready(self.app.clock.now()) { Ok(set) } else { Err(Error::NoKeySet) }
+            let set = async { self.tried(self.secrets.load().await?).await };
+            set.await.inspect_err(|_| self.app.tell_if_hidden(&self.keys, "private"))
         };
         self.keys.get(self.app.clock.now(), max_age, load).await
+    }
+
+    /// The set, if it can sign and mint now. On a thread of its own: to read an RSA key takes as long as all else that a
+    /// start computes, which goes on meanwhile. A start waits for it all the same, while it has the whole processor.
+    async fn tried(&self, set: KeySet) -> Result<KeySet> {
+        let now = self.app.clock.now();
+        let tried = tokio::task::spawn_blocking(move || set.is_ready(now).then_some(set)).await;
+        tried.ok().flatten().ok_or(Error::NoKeySet)
     }
 }

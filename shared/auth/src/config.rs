@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 use zeroize::Zeroizing;
 
 use crate::HashParameters;
+use crate::store::sdk;
 
 /// Everything that a function may be told, read once at start. What a function does not use has its default.
 #[derive(Clone, Debug)]
@@ -87,6 +88,10 @@ pub(crate) struct Aws {
     #[cfg_attr(not(feature = "bus"), expect(dead_code, reason = "one function speaks to EventBridge"))]
     pub events_endpoint: Option<String>,
     pub credentials: SharedCredentialsProvider,
+    /// Connections to AWS, which all clients share.
+    pub https: SharedHttpClient,
+    /// A certificate that is trusted beside Amazon's to say who serves the table: only where this machine does.
+    pub local_authority: Option<String>,
     /// Made by [`Config::local`], never by the environment.
     pub is_local: bool,
 }
@@ -130,9 +135,9 @@ impl Config {
         secrets_endpoint: Option<String>,
     ) -> Self {
         let region = region.to_owned();
-        let aws =
-            Aws { region, dynamodb_endpoint, secrets_endpoint, events_endpoint: None, credentials, is_local: false };
-        Self { aws, ..Self::local("", table) }
+        let local = Self::local("", table);
+        let aws = Aws { region, dynamodb_endpoint, secrets_endpoint, credentials, is_local: false, ..local.aws };
+        Self { aws, ..local }
     }
 
     /// A configuration for an engine on this machine, with credentials that open nothing.
@@ -165,6 +170,8 @@ impl Config {
                         .provider_name("local")
                         .build(),
                 ),
+                https: sdk::amazon_https_client(),
+                local_authority: None,
                 is_local: true,
             },
         }
@@ -242,6 +249,8 @@ impl Config {
                 secrets_endpoint: reader.text("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
                 events_endpoint: reader.text("AWS_ENDPOINT_URL_EVENTBRIDGE"),
                 credentials: SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
+                https: sdk::amazon_https_client(),
+                local_authority: reader.local_authority("LOCAL_AUTHORITY_FILE", "AWS_ENDPOINT_URL_DYNAMODB"),
                 is_local: false,
             },
         };
@@ -292,6 +301,18 @@ impl Reader<'_> {
         None
     }
 
+    /// The certificate in a file, for an endpoint on this machine alone: in AWS nobody but Amazon is trusted.
+    fn local_authority(&mut self, name: &str, endpoint: &str) -> Option<String> {
+        let path = self.text(name)?;
+        let endpoint = self.text(endpoint).unwrap_or_default();
+        if !endpoint.strip_prefix("https://").is_some_and(is_loopback) {
+            self.faults.push(format!("{name} is for a table that this machine serves over https"));
+            return None;
+        }
+        let text = std::fs::read_to_string(path);
+        text.map_err(|error| self.faults.push(format!("{name} is not readable: {}", error.kind()))).ok()
+    }
+
     fn flag(&mut self, name: &str) -> bool {
         match self.text(name).as_deref() {
             None | Some("false") => false,
@@ -331,8 +352,12 @@ fn is_base_url(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix("https://") {
         return is_plain(rest) && host(rest).starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
     }
-    let Some(rest) = text.strip_prefix("http://").filter(|rest| is_plain(rest)) else { return false };
-    let host = host(rest);
+    text.strip_prefix("http://").is_some_and(|rest| is_plain(rest) && is_loopback(rest))
+}
+
+/// Whether a URL's authority, which a path may follow, is this machine, with a port or without.
+fn is_loopback(rest: &str) -> bool {
+    let host = rest.split('/').next().unwrap_or_default();
     ["127.0.0.1", "localhost", "[::1]"].into_iter().any(|loopback| {
         let port = host.strip_prefix(loopback);
         port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|n| n.parse::<u16>().is_ok()))
@@ -401,6 +426,38 @@ mod tests {
             let text = url(bad).unwrap_err().to_string();
             assert!(text.starts_with("BREACHED_PASSWORDS_URL is not") && !text.contains(bad), "{bad}: {text}");
         }
+    }
+
+    #[test]
+    fn another_authority_is_trusted_for_a_table_on_this_machine_alone() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/amazon-roots.crt");
+        let authority = |endpoint, file| {
+            let variables = [
+                ("TABLE_NAME", "t"),
+                ("AWS_REGION", "r"),
+                ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
+                ("LOCAL_AUTHORITY_FILE", file),
+            ];
+            read(&variables).map(|config| config.aws.local_authority).map_err(|error| error.to_string())
+        };
+        assert_eq!(authority("", ""), Ok(None));
+        for endpoint in ["https://localhost:8000", "https://127.0.0.1", "https://[::1]:1/"] {
+            assert!(authority(endpoint, file).unwrap().unwrap().contains("BEGIN CERTIFICATE"), "{endpoint}");
+        }
+        for endpoint in [
+            "",
+            "http://localhost:8000",
+            "https://dynamodb.us-east-1.amazonaws.com",
+            "https://localhost.example.com",
+            "https://localhost:8000@example.com",
+            "https://localhost:8000?@example.com",
+            "https://localhost#@example.com",
+        ] {
+            let fault = "LOCAL_AUTHORITY_FILE is for a table that this machine serves over https";
+            assert_eq!(authority(endpoint, file), Err(fault.to_owned()), "{endpoint}");
+        }
+        let fault = "LOCAL_AUTHORITY_FILE is not readable: entity not found";
+        assert_eq!(authority("https://localhost:8000", "/nowhere"), Err(fault.to_owned()));
     }
 
     #[test]

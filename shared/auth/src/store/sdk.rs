@@ -9,6 +9,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{BeforeTransmitInterceptorContextRef, InterceptorContext};
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
@@ -25,6 +27,9 @@ pub fn dynamodb(aws: &Aws) -> aws_sdk_dynamodb::Config {
     let mut config =
         aws_sdk_dynamodb::config::Builder::from(&shared(aws)).retry_classifier(Conflicts).interceptor(Retries);
     config.set_endpoint_url(aws.dynamodb_endpoint.clone());
+    if let Some(authority) = &aws.local_authority {
+        config.set_http_client(Some(https_client(&[AMAZON_ROOTS, authority])));
+    }
     config.build()
 }
 
@@ -47,7 +52,7 @@ fn shared(aws: &Aws) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))
         .credentials_provider(aws.credentials.clone())
-        .http_client(https_client())
+        .http_client(aws.https.clone())
         .retry_config(retries())
         .timeout_config(timeouts())
         .build()
@@ -57,11 +62,31 @@ fn shared(aws: &Aws) -> SdkConfig {
 /// 1 to 3 ms at start.
 const AMAZON_ROOTS: &str = include_str!("../../amazon-roots.crt");
 
-fn https_client() -> SharedHttpClient {
+/// One for all of a function's clients, and so one pool of connections, one TLS configuration and one trust store.
+pub fn amazon_https_client() -> SharedHttpClient {
+    https_client(&[AMAZON_ROOTS])
+}
+
+fn https_client(roots: &[&str]) -> SharedHttpClient {
     let builder = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-    match Roots::Amazon.context() {
+    SharedHttpClient::new(OnDemand(match context(roots) {
         Some(context) => builder.tls_context(context).build_https(),
         None => builder.build_https(),
+    }))
+}
+
+/// Left to itself, a client of the SDK's builds a connector for each service before the one that it uses, trust store and
+/// all, only to see whether that works.
+#[derive(Debug)]
+struct OnDemand(SharedHttpClient);
+
+impl HttpClient for OnDemand {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
     }
 }
 
@@ -86,17 +111,20 @@ pub enum Roots {
 }
 
 impl Roots {
-    /// `None` is the default context, which trusts the system's roots. Unreachable with a constant store.
+    /// `None` is the default context, which trusts the system's roots.
     fn context(self) -> Option<tls::TlsContext> {
         match self {
-            Self::Amazon => {
-                let roots = tls::TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-                tls::TlsContext::builder().with_trust_store(roots).build().ok()
-            }
+            Self::Amazon => context(&[AMAZON_ROOTS]),
             #[cfg(feature = "strength")]
             Self::System => None,
         }
     }
+}
+
+/// Trusts these, each text one or more certificates in PEM, and nobody else. Never `None` with a constant store.
+fn context(roots: &[&str]) -> Option<tls::TlsContext> {
+    let roots = roots.iter().fold(tls::TrustStore::empty(), |store, pem| store.with_pem_certificate(*pem));
+    tls::TlsContext::builder().with_trust_store(roots).build().ok()
 }
 
 /// Up to four tries with full jitter.
