@@ -23,9 +23,9 @@ pub struct Cached<T> {
 #[derive(Debug)]
 struct Entry<T> {
     value: Arc<T>,
-    loaded_at: Timestamp,
-    /// Later than `loaded_at` if the last try failed.
     tried_at: Timestamp,
+    /// The first of the tries that have failed since it was loaded.
+    failing_since: Option<Timestamp>,
 }
 
 impl<T> Clone for Entry<T> {
@@ -50,18 +50,18 @@ impl<T> Cached<T> {
     /// The value, loaded unless it is at most `max_age` old.
     ///
     /// # Errors
-    /// Those of `load` if nothing was ever loaded, or if that was longer ago than [`MAX_STALE`] and `max_age`. Who misses something (`max_age` below [`MAX_AGE`]) is told that the last
-    /// try failed: the old value cannot say that it does not exist.
+    /// Those of `load` if nothing was ever loaded, or if it has failed for longer than [`MAX_STALE`]. Who misses something
+    /// (`max_age` below [`MAX_AGE`]) is told that the last try failed: the old value cannot say that it does not exist.
     pub async fn get<L, Fut>(&self, now: Timestamp, max_age: Duration, load: L) -> Result<Arc<T>>
     where
         L: FnOnce() -> Fut,
         Fut: Future<Output = Result<T>>,
     {
         let misses_something = max_age < MAX_AGE;
-        let serves = |entry: &Entry<T>| now.since(entry.loaded_at) <= max_age.max(MAX_STALE);
+        let serves = |entry: &Entry<T>| entry.failing_since.is_none_or(|since| now.since(since) <= MAX_STALE);
         let fresh = |entry: &Entry<T>| {
             (serves(entry) && now.since(entry.tried_at) <= max_age).then(|| {
-                if misses_something && entry.tried_at > entry.loaded_at {
+                if misses_something && entry.failing_since.is_some() {
                     Err(NOT_RELOADED)
                 } else {
                     Ok(entry.value.clone())
@@ -86,18 +86,14 @@ impl<T> Cached<T> {
         match (loaded, entry.as_mut()) {
             (Ok(value), _) => {
                 let value = Arc::new(value);
-                *entry = Some(Entry { value: value.clone(), loaded_at: now, tried_at: now });
+                *entry = Some(Entry { value: value.clone(), tried_at: now, failing_since: None });
                 Ok(value)
             }
-            (Err(_), Some(known)) if !misses_something && serves(known) => {
+            (Err(error), None) => Err(error),
+            (Err(error), Some(known)) => {
                 known.tried_at = now;
-                Ok(known.value.clone())
-            }
-            (Err(error), known) => {
-                if let Some(known) = known {
-                    known.tried_at = now;
-                }
-                Err(error)
+                known.failing_since.get_or_insert(now);
+                if !misses_something && serves(known) { Ok(known.value.clone()) } else { Err(error) }
             }
         }
     }
@@ -130,20 +126,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_that_cannot_be_read_again_serves_for_an_hour() {
+    async fn a_value_that_cannot_be_read_again_serves_for_an_hour_of_trying() {
         let cached = Cached::default();
         cached.get(at(0), MAX_AGE, async || Ok(1)).await.unwrap();
-        for second in [400, 800, 3600] {
+        for second in [400, 800, 4000] {
             assert_eq!(*cached.get(at(second), MAX_AGE, failing).await.unwrap(), 1, "{second}");
         }
-        assert!(cached.get(at(3601), MAX_AGE, failing).await.is_err());
+        assert!(cached.get(at(4001), MAX_AGE, failing).await.is_err());
         assert_eq!(
-            *cached.get(at(3602), MAX_AGE, async || Ok(2)).await.unwrap(),
+            *cached.get(at(4002), MAX_AGE, async || Ok(2)).await.unwrap(),
             2,
             "and is read as soon as it can be"
         );
         // What never changes is not read again at all.
-        assert_eq!(*cached.get(at(100_000), Duration::MAX, failing).await.unwrap(), 2);
+        assert_eq!(*cached.get(at(50_000), Duration::MAX, failing).await.unwrap(), 2);
+        // An instance that nobody called for a day goes on as well.
+        assert_eq!(*cached.get(at(90_000), MAX_AGE, failing).await.unwrap(), 2);
     }
 
     #[tokio::test]
