@@ -287,6 +287,7 @@ async fn signing_in_again_ends_the_session_that_the_browser_had() {
         app.wire.fail_next("PutItem", auth_testing::Fault::ServerError);
     }
     assert_eq!(sign_in(refresh).await.status, 503);
+    app.wire.settle().await;
     assert_eq!(app.app.store.sessions_of(user.user_id).await.unwrap().len(), 1, "a failed sign-in ends nothing");
     assert_eq!(sign_in(refresh).await.status, 200);
     let sessions = app.app.store.sessions_of(user.user_id).await.unwrap();
