@@ -38,7 +38,7 @@ admin: ## the operators' command line: make admin ARGS="--local users list"
 	@cargo run --quiet --profile local --package admin -- $(ARGS)
 
 build: ## every function as it is deployed in dev
-	tools/sam-build.sh --config-env dev
+	sam build --config-env dev
 
 deploy: ## make deploy ENV=dev: the stack, then the front end
 	tools/deploy.sh $(ENV)
