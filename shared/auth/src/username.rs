@@ -11,7 +11,7 @@ use crate::email::is_combining;
 /// The rule: 3 to 32 characters after NFKC; letters and digits of any script, and `.`, `_`, `-` between them (never
 /// first, last or doubled). So it holds no `@` and can't be taken for an e-mail address, no space, no invisible
 /// character, and no accent or point that goes above or below a letter without a place of its own (Unicode's combining
-/// classes other than 0): `adّa` would look like `ada` in many a font.
+/// classes other than 0): `ad\u{651}a` would look like `ada` in many a font.
 ///
 /// The key is NFKC with full case folding (Unicode §3.13, `NFKC_Casefold` without its removals): `ＡＤＡ`, `Ada` and
 /// `ada` are one name, and so are `straße` and `STRASSE`. Letters of different scripts that look alike (Latin `a`,
