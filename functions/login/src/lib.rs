@@ -7,9 +7,9 @@
 //! 4. Refuse, always with the same answer, unless the password is right, the account is active, and credential and
 //!    user agree on the epoch. An unknown account takes the same calls, in the same order, and one hash.
 //! 5. Write the session, under the epoch that was read before the hash: whoever changed the password, disabled the
-//!    account or deleted it meanwhile has made this session void. End the session that the browser had before.
-//! 6. Forget the failed tries; replace a hash that is weaker than today's parameters; now and then end the sessions that
-//!    are too many.
+//!    account or deleted it meanwhile has made this session void.
+//! 6. Forget the failed tries, and beside it end the session that the browser had before; replace a hash that is weaker
+//!    than today's parameters; now and then end the sessions that are too many.
 //! 7. Answer the tokens; with cookie transport the refresh token is in the cookie alone, and the browser is known.
 
 use auth::{
