@@ -1,83 +1,122 @@
-//! Whether the time of a refused login tells an address that has an account from one that has none.
+//! Whether the time of a refused login tells an account, or a disabled one, from none: by address and by username.
 
 use std::time::{Duration, Instant};
 
+use auth_testing::Function;
 use serde_json::{Value, json};
 
 use crate::binary;
-use crate::function::Function;
 use crate::results::{Figure, Section, ms, quantile};
 use crate::stage::Stage;
 
-const ACCOUNTS: usize = 80;
-/// Below the tries that one address has in a quarter of an hour.
+const ACCOUNTS: usize = 40;
+/// Below the tries that one identifier has in a quarter of an hour.
 const TRIES: usize = 8;
 const WARM_UP: usize = 10;
-const MIN_P: f64 = 0.01;
+/// One in a hundred that any of the comparisons fails by chance (Bonferroni).
+const MIN_P: f64 = 0.01 / COMPARISONS.len() as f64;
 const MAX_DIFFERENCE: f64 = 0.01;
+
+/// What somebody might want to tell apart.
+struct Comparison {
+    name: &'static str,
+    /// Of the body: what identifies the account.
+    member: &'static str,
+    /// How the names of accounts begin, and as many letters that no account has.
+    known: &'static str,
+    unknown: &'static str,
+    is_disabled: bool,
+}
+
+const COMPARISONS: [Comparison; 3] = [
+    Comparison { name: "address", member: "email", known: "mails", unknown: "nomai", is_disabled: false },
+    Comparison { name: "username", member: "username", known: "named", unknown: "nonam", is_disabled: false },
+    Comparison { name: "address, disabled", member: "email", known: "shuts", unknown: "noshu", is_disabled: true },
+];
 
 pub async fn measure() -> Result<Section, String> {
     let stage = Stage::set().await?;
-    stage.open_accounts((0..ACCOUNTS + 2).map(|account| format!("known{account:02}"))).await?;
     let event = stage.event("login")?;
     let mut function = Function::start(&binary("release/login")?, &stage.environment()).await?;
-    for _ in 0..WARM_UP / 2 {
-        // Accounts that are not measured.
-        refused(&mut function, &event, "known", ACCOUNTS).await?;
-        refused(&mut function, &event, "other", ACCOUNTS + 1).await?;
-    }
-
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for pair in 0..ACCOUNTS * TRIES {
-        let account = pair % ACCOUNTS;
-        // Which goes first takes turns, by account and by try: each has as many on either side.
-        if (account + pair / ACCOUNTS).is_multiple_of(2) {
-            known.push(refused(&mut function, &event, "known", account).await?);
-            unknown.push(refused(&mut function, &event, "other", account).await?);
-        } else {
-            unknown.push(refused(&mut function, &event, "other", account).await?);
-            known.push(refused(&mut function, &event, "known", account).await?);
+    let mut figures = Vec::new();
+    for comparison in &COMPARISONS {
+        let Comparison { known, unknown, .. } = comparison;
+        for account in 0..=ACCOUNTS {
+            let user = stage.open_account(&format!("{known}{account:02}")).await?;
+            if comparison.is_disabled {
+                stage.disable(&user).await?;
+            }
         }
+        for _ in 0..WARM_UP / 2 {
+            // An account that is not measured, and none.
+            refused(&mut function, &event, comparison, known, ACCOUNTS).await?;
+            refused(&mut function, &event, comparison, unknown, ACCOUNTS).await?;
+        }
+        let (mut of_known, mut of_unknown) = (Vec::new(), Vec::new());
+        for pair in 0..ACCOUNTS * TRIES {
+            let account = pair % ACCOUNTS;
+            // Which goes first takes turns, by account and by try: each has as many on either side.
+            if (account + pair / ACCOUNTS).is_multiple_of(2) {
+                of_known.push(refused(&mut function, &event, comparison, known, account).await?);
+                of_unknown.push(refused(&mut function, &event, comparison, unknown, account).await?);
+            } else {
+                of_unknown.push(refused(&mut function, &event, comparison, unknown, account).await?);
+                of_known.push(refused(&mut function, &event, comparison, known, account).await?);
+            }
+        }
+        figures.extend(compared(comparison.name, of_known, of_unknown));
     }
     function.stop().await?;
+    Ok(Section {
+        title: "Enumeration",
+        command: "bench enumeration",
+        method: format!(
+            "The release build of login against a fake Lambda Runtime API and the embedded engine refuses {} pairs of \
+             sign-ins of each kind: one for an address or a username that has an account, with a wrong password, and one \
+             for an address or a username of the same length that has none. They take turns, and which of a pair is first \
+             does, too. Wall time from the event to its answer. The differences are taken within pairs, which meet the same \
+             machine: on a busy one both medians jump. p of the two-sided Mann-Whitney U test that both are of one \
+             distribution; its bar is 0.01 by the number of tests.",
+            ACCOUNTS * TRIES,
+        ),
+        figures,
+    })
+}
 
+async fn refused(
+    function: &mut Function,
+    event: &Value,
+    comparison: &Comparison,
+    name: &str,
+    account: usize,
+) -> Result<Duration, String> {
+    let mut event = event.clone();
+    let host = if comparison.member == "email" { "@example.com" } else { "" };
+    let identifier = format!("{name}{account:02}{host}");
+    let body = json!({ comparison.member: identifier, "password": "not the password of anyone" });
+    event["body"] = body.to_string().into();
+    let event = event.to_string();
+    let begin = Instant::now();
+    function.send(&event)?;
+    Ok(function.answered(401).await?.duration_since(begin))
+}
+
+fn compared(name: &str, mut known: Vec<Duration>, mut unknown: Vec<Duration>) -> [Figure; 3] {
     let (of_pairs_known, of_pairs_unknown) = (seconds(&known), seconds(&unknown));
     let p = mann_whitney(&of_pairs_known, &of_pairs_unknown);
     let mut differences: Vec<_> = of_pairs_known.iter().zip(&of_pairs_unknown).map(|(k, u)| k - u).collect();
     differences.sort_by(f64::total_cmp);
     let (of_known, of_unknown) = (quantile(&mut known, 0.5), quantile(&mut unknown, 0.5));
     let difference = differences[differences.len() / 2] / of_unknown.as_secs_f64();
-    Ok(Section {
-        title: "Enumeration",
-        command: "bench enumeration",
-        method: format!(
-            "The release build of login against a fake Lambda Runtime API and the embedded engine refuses {} pairs of \
-             sign-ins: one to an address that has an account, with a wrong password, and one to an address of the same \
-             length that has none. They take turns, and which of a pair is first does, too. Wall time from the event to \
-             its answer. The differences are taken within pairs, which meet the same machine: on a busy one both medians \
-             jump. p of the two-sided Mann-Whitney U test that both are of one distribution.",
-            ACCOUNTS * TRIES,
-        ),
-        figures: vec![
-            Figure::new("median: known / unknown", format!("{} / {}", ms(of_known), ms(of_unknown))),
-            Figure::new(
-                "median of the pairs' differences, against the median",
-                format!("{:+.2} %", difference * 100.0),
-            )
-            .bar("< 1 %", difference.abs() < MAX_DIFFERENCE),
-            Figure::new("p", format!("{p:.3}")).bar("> 0.01", p > MIN_P),
-        ],
-    })
-}
-
-async fn refused(function: &mut Function, event: &Value, kind: &str, account: usize) -> Result<Duration, String> {
-    let mut event = event.clone();
-    let email = format!("{kind}{account:02}@example.com");
-    event["body"] = json!({"email": email, "password": "not the password of anyone"}).to_string().into();
-    let event = event.to_string();
-    let begin = Instant::now();
-    function.send(&event)?;
-    Ok(function.answered(401).await?.duration_since(begin))
+    [
+        Figure::new(format!("{name}, median: known / unknown"), format!("{} / {}", ms(of_known), ms(of_unknown))),
+        Figure::new(
+            format!("{name}, median of the pairs' differences, against the median"),
+            format!("{:+.2} %", difference * 100.0),
+        )
+        .bar("< 1 %", difference.abs() < MAX_DIFFERENCE),
+        Figure::new(format!("{name}, p"), format!("{p:.3}")).bar(format!("> {MIN_P:.4}"), p > MIN_P),
+    ]
 }
 
 fn seconds(times: &[Duration]) -> Vec<f64> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use auth::{Algorithm, HashParameters};
+use auth_testing::Function;
 use serde_json::Value;
 
 use crate::bare_hash::{BareHash, Pages};
 use crate::binary;
-use crate::function::Function;
 use crate::process::{cpu_time, own_thread_cpu_time};
 use crate::results::{Figure, Section, ms};
 use crate::stage::Stage;

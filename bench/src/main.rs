@@ -10,7 +10,6 @@ mod cost;
 mod endpoint;
 mod enumeration;
 mod frontend;
-mod function;
 mod hashes;
 mod load;
 mod login_cpu;

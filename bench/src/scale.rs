@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use auth::{Algorithm, UserId};
+use auth_testing::Function;
 use serde_json::{Value, json};
 
 use crate::endpoint::Endpoint;
-use crate::function::Function;
 use crate::process::ThreadTimes;
 use crate::results::{Figure, Section, grouped, ms, quantile};
 use crate::stage::{Stage, TABLE};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth::{
     Account, Algorithm, App, Clock, Config, Email, HashParameters, Hasher, KeySet, Log, Password, PasswordHash,
-    Pseudonyms, Random, SecretSource, Session, Signer, Tokens, User, UserId, Username,
+    Pseudonyms, Random, SecretSource, Session, Signer, Status, Tokens, User, UserId, Username,
 };
 use auth_testing::Wire;
 use engine::Engine;
@@ -102,6 +102,14 @@ impl Stage {
         account.map(|account| account.user).ok_or_else(|| format!("there is no user {id}"))
     }
 
+    /// Closes the account, as an operator does.
+    pub async fn disable(&self, user: &User) -> Result<(), String> {
+        let App { clock, random, store, .. } = &self.app;
+        let now = clock.now();
+        let write_id = random.uuid(now).map_err(text)?;
+        store.user_set_status(user, Status::Disabled, now, write_id).await.map(drop).map_err(text)
+    }
+
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -116,7 +124,8 @@ impl Stage {
         Wire::before(&self.endpoint, TABLE).await
     }
 
-    async fn open_account(&self, name: &str) -> Result<User, String> {
+    /// `<name>@example.com`, `<name>`.
+    pub async fn open_account(&self, name: &str) -> Result<User, String> {
         let App { clock, random, store, .. } = &self.app;
         let now = clock.now();
         let email = Email::parse(&format!("{name}@example.com")).map_err(|error| error.detail)?;

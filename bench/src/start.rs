@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use auth::HashParameters;
+use auth_testing::Function;
 use rustix::fs::{Advice, fadvise};
 use serde_json::Value;
 
 use crate::bare_hash::{BareHash, Pages, in_fresh_process};
 use crate::binary;
-use crate::function::Function;
 use crate::results::{Figure, Section, ms, quantile};
 use crate::stage::Stage;
 

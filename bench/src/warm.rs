@@ -5,11 +5,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use auth::Algorithm;
+use auth_testing::Function;
 use tokio::process::Command;
 
 use crate::binary;
 use crate::endpoint::{Documented, Endpoint};
-use crate::function::Function;
 use crate::process::{ThreadTimes, peak_kib, resident_kib};
 use crate::results::{Figure, Section, ms, quantile};
 use crate::sdk_call::SdkCall;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use auth_testing::Function;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, header};
 use http_body_util::BodyExt as _;
@@ -10,8 +11,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 use tokio::time::timeout;
-
-use crate::function::Function;
 
 /// A request, and the answer to it that counts. `$NAME` and the like stand for what the client knows.
 #[derive(Clone, Copy)]

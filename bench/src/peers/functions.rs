@@ -4,13 +4,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use auth_testing::Function;
 use tokio::process::Command;
 
 use super::catalogue::{OUR_HASH, OURS, described};
 use super::client::{Call, Client, Known};
 use super::{ACCOUNTS, Operation, STARTS, Subject, Task, Whose, start_and_memory};
 use crate::binary;
-use crate::function::Function;
 use crate::process::tree_memory_kib;
 use crate::results::Figure;
 use crate::stage::Stage;

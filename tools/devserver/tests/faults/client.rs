@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use auth_testing::Answer;
+use auth_testing::{Answer, ISSUER};
 use serde_json::{Value, json};
 
-use crate::model::{FIELDS, Raise, Registration, Span, is_refusal};
+use crate::model::{FIELDS, Presented, Raise, Registration, Span, is_refusal, refresh_token};
 use crate::world::Client;
 
 impl Client {
@@ -82,7 +82,7 @@ impl Client {
 
     async fn sign_in(&mut self) {
         let (start, tag) = (self.world.tick(), self.tag());
-        let (body, password, was_certain) = {
+        let (mut body, password, was_certain) = {
             let model = self.world.model();
             let account = &model.accounts[self.account];
             let password = self.dice.pick(&account.passwords).clone();
@@ -93,12 +93,25 @@ impl Client {
             }
             (body, password, model.is_certain(self.account, start))
         };
+        let by_cookie = self.dice.below(3) == 0;
+        body["transport"] = json!(if by_cookie { "cookie" } else { "body" });
+        // The browser may have a session already, which this sign-in ends, if it can.
+        let previous = self.own_session().filter(|&session| by_cookie && self.has_cookie(session));
+        let previous = previous.map(|session| (session, self.begin_end(session)));
+        let cookie = previous.as_ref().and_then(|(_, (_, presented))| presented.cookie.as_deref());
+        let mut headers = vec![("user-agent", tag.as_str()), ("origin", ISSUER)];
+        headers.extend(cookie.map(|cookie| ("cookie", cookie)));
         // A name that is being changed leads nowhere for a moment.
         let by_email = body["email"].is_string();
-        let answer = self.world.ask(&self.service(), "POST", "/auth/login", &[("user-agent", &tag)], body).await;
+        let answer = self.world.ask(&self.service(), "POST", "/auth/login", &headers, body).await;
         let end = self.world.tick();
+        if let Some((session, (id, _))) = previous
+            && answer.status != 200
+        {
+            self.world.model().ended(session, id, end, &answer);
+        }
         if answer.status == 200 {
-            self.add_session(tag, Span { start, end: Some(end), is_acknowledged: true }, &answer.body);
+            self.add_session(tag, Span { start, end: Some(end), is_acknowledged: true }, &answer);
             return;
         }
         let mut model = self.world.model();
@@ -109,6 +122,10 @@ impl Client {
             let is_right = model.accounts[self.account].passwords[0] == password;
             assert!(!is_right, "a right password is refused, {}", self.world.context());
         }
+    }
+
+    fn has_cookie(&self, session: usize) -> bool {
+        self.world.model().sessions[session].by_cookie
     }
 
     /// With a password that never was, or is no longer, right.
@@ -133,7 +150,7 @@ impl Client {
         let token = self.world.model().sessions[session].refresh_token.clone();
         let answer = self.present(session, &token).await;
         if answer.status == 200 {
-            self.world.model().sessions[session].hold(&answer.body);
+            self.world.model().sessions[session].hold(&answer);
         }
     }
 
@@ -158,25 +175,35 @@ impl Client {
         let (one, other) = tokio::join!(self.present(session, &token), self.present(session, &token));
         let successors: Vec<_> = [&one, &other].into_iter().filter(|answer| answer.status == 200).collect();
         if let [one, other] = successors.as_slice() {
-            let (one, other) = (&one.body["refresh_token"], &other.body["refresh_token"]);
-            assert_eq!(one, other, "two successors of one token, {}", self.world.context());
+            assert_eq!(
+                refresh_token(one),
+                refresh_token(other),
+                "two successors of one token, {}",
+                self.world.context()
+            );
         }
         if let Some(answer) = successors.first() {
-            self.world.model().sessions[session].hold(&answer.body);
+            self.world.model().sessions[session].hold(answer);
         }
     }
 
     async fn present(&self, session: usize, token: &Value) -> Answer {
         let start = self.world.tick();
-        let was_dead = self.world.model().is_dead(session, start);
-        let body = json!({ "refresh_token": token });
-        let answer = self.world.ask(&self.service(), "POST", "/auth/refresh", &[], body).await;
+        let (was_dead, presented) = {
+            let model = self.world.model();
+            (model.is_dead(session, start), Presented::new(token, model.sessions[session].by_cookie))
+        };
+        let answer = self.ask_presenting("/auth/refresh", &presented).await;
         let context = format!("{} {}, {}", answer.status, answer.code(), self.world.context());
         assert!(!was_dead || answer.status != 200, "an ended session goes on, {context}");
         if answer.status == 401 {
             assert!(self.world.model().may_be_dead(session), "a session is lost, {context}");
         }
         answer
+    }
+
+    async fn ask_presenting(&self, path: &str, presented: &Presented) -> Answer {
+        self.world.ask(&self.service(), "POST", path, &presented.headers(), presented.body.clone()).await
     }
 
     async fn read_profile(&self, session: usize) {
@@ -219,9 +246,8 @@ impl Client {
     }
 
     async fn log_out(&self, session: usize) {
-        let (id, token) = self.begin_end(session);
-        let answer =
-            self.world.ask(&self.service(), "POST", "/auth/logout", &[], json!({ "refresh_token": token })).await;
+        let (id, presented) = self.begin_end(session);
+        let answer = self.ask_presenting("/auth/logout", &presented).await;
         let end = self.world.tick();
         self.world.model().ended(session, id, end, &answer);
     }
@@ -242,12 +268,12 @@ impl Client {
         self.world.model().ended(known, id, end, &answer);
     }
 
-    fn begin_end(&self, session: usize) -> (u64, Value) {
+    fn begin_end(&self, session: usize) -> (u64, Presented) {
         let id = self.world.tick();
         let mut model = self.world.model();
         let it = &mut model.sessions[session];
         it.ends.push((id, Span::begin(id)));
-        (id, it.refresh_token.clone())
+        (id, Presented::new(&it.refresh_token, it.by_cookie))
     }
 
     async fn sign_out_everywhere(&mut self, session: usize) {
@@ -273,9 +299,8 @@ impl Client {
         let answer = self.authorised(session, "POST", "/auth/password/change", &tag, body).await;
         assert_ne!(answer.status, 422, "{}, {}", answer.text, self.world.context());
         let end = self.world.tick();
-        let opened = (answer.status == 200).then(|| {
-            self.add_session(tag.clone(), Span { start: id, end: Some(end), is_acknowledged: true }, &answer.body)
-        });
+        let opened = (answer.status == 200)
+            .then(|| self.add_session(tag.clone(), Span { start: id, end: Some(end), is_acknowledged: true }, &answer));
         let mut model = self.world.model();
         let account = &mut model.accounts[self.account];
         account.pending.retain(|pending| *pending != new);

@@ -26,7 +26,7 @@ async fn what_was_acknowledged_outlives_a_kill_at_any_moment() {
     let kills = number("VESTIBULE_FAULTS_KILLS").unwrap_or(3);
     let seed = number("VESTIBULE_FAULTS_SEED").unwrap_or(1);
     let mut dice = Dice::new(seed);
-    let folder = Folder::new();
+    let folder = Folder::new("crash");
     let (mut all, mut cut_off) = (Vec::new(), 0);
     let mut server = Server::start(&folder.0).await;
     for kill in 0..kills {
@@ -337,11 +337,12 @@ impl Site {
     }
 }
 
-struct Folder(PathBuf);
+/// A temporary folder, deleted with this value.
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("vestibule-crash-{}", std::process::id()));
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("vestibule-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }

@@ -1,14 +1,20 @@
-//! A function killed between any two of its calls to the table.
+//! A function's process killed with SIGKILL at any of its calls to the table, those of its start included, before the
+//! call takes effect and after. The Runtime API and the engine live on.
 //!
-//! Not as a process under a Runtime API: dropping the handler's future at a call, before the call takes effect and
-//! after, is the same cut, since a handler keeps nothing beyond its calls. It is also one that can be put at every call
-//! in turn. What a killed process itself leaves behind is `crash.rs`'s.
+//! The processes are the binaries beside this test's own, which `cargo test --workspace` has built. They go by the
+//! machine's clock, which the application that looks after them is set to.
 
-use auth_testing::{Answer, PASSWORD, TestApp};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use auth::{Clock, SecretSource};
+use auth_testing::{Answer, Function, PASSWORD, TestApp};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::accounts::check_whole;
 use crate::common::service;
+use crate::crash::Folder;
 
 const NEW_PASSWORD: &str = "wooden lantern over quiet harbour";
 
@@ -17,6 +23,7 @@ struct Case {
     app: TestApp,
     own: Value,
     other: Value,
+    function: &'static str,
     method: &'static str,
     path: String,
     body: Value,
@@ -25,6 +32,7 @@ struct Case {
 impl Case {
     async fn new(name: &str) -> Self {
         let app = service().await;
+        keep_time(&app);
         app.seed_user("ada").await;
         let (own, other) = (signed_in(&app, PASSWORD).await, signed_in(&app, PASSWORD).await);
         let listed = app.get("/auth/sessions", &[("authorization", &bearer(&other))]).await;
@@ -32,22 +40,63 @@ impl Case {
         let id = sessions.iter().find(|session| session["current"] == true).unwrap()["id"].as_str().unwrap();
         let eve = json!({ "email": "eve@example.com", "username": "eve", "password": PASSWORD });
         let change = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
-        let (method, path, body) = match name {
-            "register" => ("POST", "/auth/register", eve),
-            "login by address" => ("POST", "/auth/login", json!({ "email": "ada@example.com", "password": PASSWORD })),
-            "login by name" => ("POST", "/auth/login", json!({ "username": "ada", "password": PASSWORD })),
-            "refresh" => ("POST", "/auth/refresh", json!({ "refresh_token": own["refresh_token"] })),
-            "logout" => ("POST", "/auth/logout", json!({ "refresh_token": own["refresh_token"] })),
-            "revoke" => ("DELETE", &*format!("/auth/sessions/{id}"), Value::Null),
-            "revoke all" => ("DELETE", "/auth/sessions", Value::Null),
-            "revoke the others" => ("DELETE", "/auth/sessions?keep=current", Value::Null),
-            "password" => ("POST", "/auth/password/change", change),
-            "profile" => ("PATCH", "/auth/profile", json!({ "bio": "first programmer" })),
-            "rename" => ("PATCH", "/auth/profile", json!({ "username": "countess" })),
+        let token = json!({ "refresh_token": own["refresh_token"] });
+        let (function, method, path, body) = match name {
+            "register" => ("register", "POST", "/auth/register", eve),
+            "login by address" => {
+                ("login", "POST", "/auth/login", json!({ "email": "ada@example.com", "password": PASSWORD }))
+            }
+            "login by name" => ("login", "POST", "/auth/login", json!({ "username": "ada", "password": PASSWORD })),
+            "refresh" => ("refresh", "POST", "/auth/refresh", token),
+            "logout" => ("logout", "POST", "/auth/logout", token),
+            "revoke" => ("sessions", "DELETE", &*format!("/auth/sessions/{id}"), Value::Null),
+            "revoke all" => ("sessions", "DELETE", "/auth/sessions", Value::Null),
+            "revoke the others" => ("sessions", "DELETE", "/auth/sessions?keep=current", Value::Null),
+            "password" => ("password", "POST", "/auth/password/change", change),
+            "profile" => ("profile", "PATCH", "/auth/profile", json!({ "bio": "first programmer" })),
+            "rename" => ("profile", "PATCH", "/auth/profile", json!({ "username": "countess" })),
             _ => panic!("{name} is no case"),
         };
         let path = path.to_owned();
-        Self { app, own, other, method, path, body }
+        Self { app, own, other, function, method, path, body }
+    }
+
+    /// Starts the function, lets it serve the request, and kills it at its call number `calls_before`. Says whether it
+    /// came to that; if not, it has answered.
+    async fn killed_at(&self, calls_before: usize, takes_effect: bool, keys: &Path, context: &str) -> bool {
+        let file = |name| keys.join(name).display().to_string();
+        let environment = [
+            ("TABLE_NAME", self.app.wire.table().to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.app.wire.endpoint().to_owned()),
+            ("KEY_SET_FILE", file(KEYS)),
+            ("PSEUDONYM_FILE", file(PSEUDONYMS)),
+        ];
+        // Dropped at that call, it drops the process, which kills it.
+        let life = async {
+            let mut function = Function::start(&binary(self.function), &environment).await.unwrap();
+            function.ready().await.unwrap_or_else(|error| panic!("{error}, {context}"));
+            function.send(&self.event()).unwrap();
+            let (_, answer) = function.answer().await.unwrap_or_else(|error| panic!("{error}, {context}"));
+            assert!(answer["statusCode"].as_u64().is_some_and(|status| status < 300), "{answer}, {context}");
+            function.stop().await.unwrap();
+        };
+        let was_killed = self.app.wire.kill_at(calls_before, takes_effect, life).await;
+        keep_time(&self.app);
+        was_killed
+    }
+
+    /// The request as API Gateway hands it over.
+    fn event(&self) -> String {
+        let mut event: Value = serde_json::from_str(include_str!("../../../../events/login.json")).unwrap();
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        event["routeKey"] = json!(format!("ANY {path}"));
+        event["rawPath"] = json!(path);
+        event["rawQueryString"] = json!(query);
+        event["requestContext"]["http"]["method"] = json!(self.method);
+        event["requestContext"]["http"]["path"] = json!(path);
+        event["headers"]["authorization"] = json!(bearer(&self.own));
+        event["body"] = if self.body.is_null() { Value::Null } else { json!(self.body.to_string()) };
+        event.to_string()
     }
 
     async fn ask(&self) -> Answer {
@@ -127,32 +176,67 @@ async fn check(name: &str, case: &Case, context: &str) {
     check_whole(items.as_array().unwrap(), context);
 }
 
+const KEYS: &str = "keys.json";
+const PSEUDONYMS: &str = "pseudonyms.key";
+
+/// The functions' files.
+async fn keys(folder: &Path) {
+    let app = service().await;
+    std::fs::write(folder.join(KEYS), app.keys.to_json().as_bytes()).unwrap();
+    let Some(SecretSource::Given(key)) = &app.app.config.pseudonym_key else { panic!("the tests' key is given") };
+    std::fs::write(folder.join(PSEUDONYMS), key.as_bytes()).unwrap();
+}
+
+fn binary(name: &str) -> PathBuf {
+    let path = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join(name);
+    assert!(path.is_file(), "{} is missing: cargo test --workspace builds it", path.display());
+    path
+}
+
+fn keep_time(app: &TestApp) {
+    let behind = Clock::System.now().millis() - app.clock.now().millis();
+    app.clock.advance(Duration::from_millis(behind.try_into().unwrap_or(0)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_that_is_killed_at_any_call_leaves_all_or_nothing() {
+    let folder = Folder::new("killed");
+    keys(&folder.0).await;
+    let mut cases = JoinSet::new();
     for (name, least) in [
-        ("register", 2),
-        ("login by address", 4),
-        ("login by name", 5),
-        ("refresh", 2),
-        ("logout", 1),
-        ("revoke", 2),
-        ("revoke all", 2),
-        ("revoke the others", 2),
-        ("password", 4),
-        ("profile", 2),
-        ("rename", 2),
+        ("register", 3),
+        ("login by address", 5),
+        ("login by name", 6),
+        ("refresh", 3),
+        ("logout", 2),
+        ("revoke", 3),
+        ("revoke all", 3),
+        ("revoke the others", 3),
+        ("password", 5),
+        ("profile", 3),
+        ("rename", 3),
     ] {
-        let mut calls = 0;
-        'calls: loop {
-            for takes_effect in [false, true] {
-                let case = Case::new(name).await;
-                if !case.app.wire.kill_at(calls, takes_effect, case.ask()).await {
-                    break 'calls;
+        let keys = folder.0.clone();
+        cases.spawn(async move {
+            let mut calls = 0;
+            'calls: loop {
+                for takes_effect in [false, true] {
+                    let context = format!("{name} killed at call {calls}, which took effect: {takes_effect}");
+                    let case = Case::new(name).await;
+                    if !case.killed_at(calls, takes_effect, &keys, &context).await {
+                        break 'calls;
+                    }
+                    check(name, &case, &context).await;
                 }
-                check(name, &case, &format!("{name} killed at call {calls}, which took effect: {takes_effect}")).await;
+                calls += 1;
             }
-            calls += 1;
-        }
-        assert!(calls >= least, "{name} was killed at {calls} calls");
+            assert!(calls >= least, "{name} was killed at {calls} calls");
+            2 * calls
+        });
     }
+    let mut kills = 0;
+    while let Some(killed) = cases.join_next().await {
+        kills += killed.unwrap_or_else(|_| panic!("see above"));
+    }
+    println!("killed: {kills} processes");
 }

@@ -1,7 +1,7 @@
 //! What must be true of the service after what it has acknowledged, and what may be after what it has not.
 
-use auth_testing::Answer;
-use serde_json::Value;
+use auth_testing::{Answer, ISSUER};
+use serde_json::{Value, json};
 
 /// Something that was asked for, from when until when, by the world's count.
 #[derive(Clone, Copy)]
@@ -51,6 +51,8 @@ pub struct Session {
     pub account: usize,
     /// Its client's `User-Agent`.
     pub tag: String,
+    /// Whether the client has the refresh token in a cookie.
+    pub by_cookie: bool,
     pub refresh_token: Value,
     pub access_token: String,
     pub opened: Span,
@@ -66,11 +68,48 @@ impl Session {
     }
 
     /// Takes the tokens of an answer.
-    pub fn hold(&mut self, tokens: &Value) {
-        self.refresh_token = tokens["refresh_token"].clone();
-        tokens["access_token"].as_str().unwrap().clone_into(&mut self.access_token);
+    pub fn hold(&mut self, answer: &Answer) {
+        self.refresh_token = refresh_token(answer);
+        answer.body["access_token"].as_str().unwrap().clone_into(&mut self.access_token);
     }
 }
+
+/// As a browser on a page of the front end has it, or in the body.
+pub struct Presented {
+    pub cookie: Option<String>,
+    pub body: Value,
+}
+
+impl Presented {
+    pub fn new(token: &Value, by_cookie: bool) -> Self {
+        if !by_cookie {
+            return Self { cookie: None, body: json!({ "refresh_token": token }) };
+        }
+        Self { cookie: Some(format!("{COOKIE}={}", token.as_str().unwrap())), body: Value::Null }
+    }
+
+    pub fn headers(&self) -> Vec<(&str, &str)> {
+        self.cookie.iter().flat_map(|cookie| [("cookie", cookie.as_str()), ("origin", ISSUER)]).collect()
+    }
+}
+
+/// That of the body, or of the cookie.
+pub fn refresh_token(answer: &Answer) -> Value {
+    let in_body = &answer.body["refresh_token"];
+    match (in_body.is_null(), cookie(answer)) {
+        (false, None) => in_body.clone(),
+        (true, Some(token)) if !token.is_empty() => json!(token),
+        (_, cookie) => panic!("{}, and a cookie: {}", answer.text, cookie.is_some()),
+    }
+}
+
+/// What the answer makes of the refresh cookie: an empty one is to go.
+pub fn cookie(answer: &Answer) -> Option<&str> {
+    let mut cookies = answer.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+    cookies.find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('=')?.split(';').next())
+}
+
+const COOKIE: &str = "__Host-refresh";
 
 #[derive(Default)]
 pub struct Model {

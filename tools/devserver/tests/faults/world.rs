@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use auth::Log;
 use auth_testing::{Answer, PASSWORD, TestApp};
 use serde_json::{Value, json};
 
 use crate::accounts::check_whole;
+use crate::common::events::check;
 use crate::common::service;
 use crate::dice::{Dice, weather};
-use crate::model::{Account, FIELDS, Model, Session, Span};
+use crate::model::{Account, FIELDS, Model, Session, Span, cookie};
 
 pub struct World {
     pub seed: u64,
@@ -21,6 +23,8 @@ pub struct World {
     time: AtomicU64,
     /// Answers by status.
     pub answers: Mutex<BTreeMap<u16, usize>>,
+    /// By the id of the request, the audit records of which it must have left exactly one.
+    audited: Mutex<Vec<(String, &'static [&'static str])>>,
     pub operations: AtomicUsize,
 }
 
@@ -69,7 +73,15 @@ impl World {
             });
         }
         let (time, operations) = (AtomicU64::new(1), AtomicUsize::new(0));
-        Self { seed, service, model: Mutex::new(model), time, answers: Mutex::default(), operations }
+        Self {
+            seed,
+            service,
+            model: Mutex::new(model),
+            time,
+            answers: Mutex::default(),
+            audited: Mutex::default(),
+            operations,
+        }
     }
 
     pub fn model(&self) -> MutexGuard<'_, Model> {
@@ -104,7 +116,10 @@ impl World {
             assert!(documents.contains(&format!("\"{}\"", answer.code())), "{context}");
         }
         assert!(answer.status != 503 || answer.header("retry-after").is_some(), "{context}");
+        assert!(answer.status != 503 || cookie(&answer).is_none(), "an outage changes the cookie, {context}");
         *self.answers.lock().unwrap().entry(answer.status).or_default() += 1;
+        let request_id = answer.header("x-request-id").unwrap().to_owned();
+        self.audited.lock().unwrap().push((request_id, records(method, documented, answer.status)));
         answer
     }
 
@@ -113,6 +128,7 @@ impl World {
         self.check_accounts().await;
         self.check_sessions().await;
         self.check_registrations().await;
+        self.check_records();
         let items: Value = serde_json::from_str(&self.service.whole_table().await).unwrap();
         let items = items.as_array().unwrap();
         check_whole(items, &self.context());
@@ -120,6 +136,26 @@ impl World {
         for item in items {
             let client = item["client"]["S"].as_str().unwrap_or_default();
             assert!(!refused.iter().any(|refused| refused == client), "{client} was refused, {}", self.context());
+        }
+    }
+
+    /// Whatever was answered is in the audit trail as it was answered, and every record is as documented.
+    fn check_records(&self) {
+        let mut records: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let Log::Memory(lines) = &self.service.log else { panic!("the tests' log is in memory") };
+        for line in std::mem::take(&mut *lines.lock().unwrap()) {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == "event" {
+                check(&line);
+                let text = |name: &str| line[name].as_str().unwrap().to_owned();
+                records.entry(text("request_id")).or_default().push(text("event"));
+            }
+        }
+        for (request_id, expected) in std::mem::take(&mut *self.audited.lock().unwrap()) {
+            let found = records.remove(&request_id).unwrap_or_default();
+            let count = found.iter().filter(|name| expected.contains(&name.as_str())).count();
+            let context = format!("one of {expected:?} and not {found:?}, {}", self.context());
+            assert_eq!(count, usize::from(!expected.is_empty()), "{context}");
         }
     }
 
@@ -176,7 +212,7 @@ impl World {
             match answer.status {
                 200 => {
                     assert!(!is_dead, "an ended session goes on, {context}");
-                    it.hold(&answer.body);
+                    it.hold(&answer);
                     it.ends.clear();
                 }
                 401 => {
@@ -261,20 +297,36 @@ impl Client {
         self.number % CLIENTS
     }
 
-    pub fn add_session(&self, tag: String, opened: Span, tokens: &Value) -> usize {
+    pub fn add_session(&self, tag: String, opened: Span, answer: &Answer) -> usize {
         let mut session = Session {
             account: self.account,
             tag,
+            by_cookie: cookie(answer).is_some(),
             refresh_token: Value::Null,
             access_token: String::new(),
             opened,
             ends: Vec::new(),
             is_over: false,
         };
-        session.hold(tokens);
+        session.hold(answer);
         let mut model = self.world.model();
         model.sessions.push(session);
         model.sessions.len() - 1
+    }
+}
+
+/// The audit records of which such an answer has exactly one.
+fn records(method: &str, path: &str, status: u16) -> &'static [&'static str] {
+    match (method, path, status) {
+        ("POST", "/auth/register", 201) => &["registered"],
+        ("POST", "/auth/login", 200) => &["signed_in"],
+        ("POST", "/auth/login", 401) => &["sign_in_refused"],
+        ("POST", "/auth/login", 429) => &["sign_in_throttled"],
+        ("POST", "/auth/refresh", 200) => &["refreshed", "refresh_retried"],
+        ("POST", "/auth/password/change", 200) => &["password_changed"],
+        ("DELETE", "/auth/sessions", 204) => &["all_sessions_revoked"],
+        ("DELETE", "/auth/sessions/{id}", 204) => &["session_revoked"],
+        _ => &[],
     }
 }
 

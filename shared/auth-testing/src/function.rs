@@ -19,6 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+/// Dropping it kills the process with SIGKILL.
 pub struct Function {
     child: Child,
     /// Just before the process was made.
@@ -26,6 +27,12 @@ pub struct Function {
     events: UnboundedSender<String>,
     calls: UnboundedReceiver<Call>,
     server: JoinHandle<()>,
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 /// What the function called.
@@ -56,11 +63,11 @@ impl Function {
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
+            .env("AWS_LAMBDA_FUNCTION_NAME", "test")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", "bench")
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "bench")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "test")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "local")
             .env("AWS_SECRET_ACCESS_KEY", "local")
@@ -113,7 +120,6 @@ impl Function {
 
     /// Kills the process and waits for its end.
     pub async fn stop(mut self) -> Result<(), String> {
-        self.server.abort();
         self.child.kill().await.map_err(|error| error.to_string())
     }
 
@@ -154,7 +160,7 @@ async fn next(State(api): State<Api>) -> Response {
         ("content-type", "application/json"),
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
         ("lambda-runtime-deadline-ms", &deadline),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123456789012:function:bench"),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123456789012:function:test"),
         ("lambda-runtime-trace-id", "Root=1-6a9d2f40-0123456789abcdef01234567;Sampled=0"),
     ];
     (headers, event).into_response()
