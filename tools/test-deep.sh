@@ -43,7 +43,7 @@ step() {
 }
 
 # First what is built, so that no limit is spent on a compiler.
-step build 3600 cargo test --locked --no-run --package devserver
+step build 3600 cargo test --locked --no-run --workspace
 step server 3600 cargo build --locked --profile local --package devserver
 step fuzz-build 3600 tools/fuzz.sh 1 email
 step login 3600 cargo build --locked --release --package login
@@ -54,7 +54,7 @@ step fuzz $((fuzz * 4 + 300)) nice -n 10 tools/fuzz.sh "$fuzz" &
 {
   step schemathesis 2300 env SECONDS_AT_MOST=1900 tools/schemathesis.sh "$examples" "$seed" "$sequences"
   step faults 1000 env VESTIBULE_FAULTS_SEED=$((seed * 1000)) VESTIBULE_FAULTS_OPERATIONS="$operations" \
-    VESTIBULE_FAULTS_KILLS="$kills" cargo test --locked --package devserver --test faults -- --nocapture
+    VESTIBULE_FAULTS_KILLS="$kills" cargo test --locked --workspace --test faults -- --nocapture
 } &
 wait
 # These take times, and want the machine for themselves.

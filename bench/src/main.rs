@@ -27,6 +27,7 @@ mod warm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use bare_hash::Pages;
 use results::Section;
@@ -82,22 +83,24 @@ const TASKS: &str =
     "start, login-cpu, hashes, micro, warm, cost, scale, enumeration, load, overload, burst, peers, frontend or all";
 
 async fn all() -> Result<Vec<Section>, String> {
-    let [warm, cost] = warm_and_cost().await?;
-    Ok(vec![
-        start::measure().await?,
-        login_cpu::measure().await?,
-        hashes::measure().await?,
-        micro::measure().await?,
-        warm,
-        cost,
-        scale::measure(None).await?,
-        enumeration::measure().await?,
-        load::measure().await?,
-        overload::measure().await?,
-        burst::measure()?,
-        peers::measure().await?,
-        frontend::measure().await?,
-    ])
+    let (begin, mut sections) = (Instant::now(), Vec::new());
+    let mut done = |section: Section| {
+        eprintln!("bench: {} is done after {} s", section.command, begin.elapsed().as_secs());
+        sections.push(section);
+    };
+    done(start::measure().await?);
+    done(login_cpu::measure().await?);
+    done(hashes::measure().await?);
+    done(micro::measure().await?);
+    warm_and_cost().await?.into_iter().for_each(&mut done);
+    done(scale::measure(None).await?);
+    done(enumeration::measure().await?);
+    done(load::measure().await?);
+    done(overload::measure().await?);
+    done(burst::measure()?);
+    done(peers::measure().await?);
+    done(frontend::measure().await?);
+    Ok(sections)
 }
 
 /// The costs are of the very calls that were measured.

@@ -66,15 +66,16 @@ async fn handle(
     let session = session.with_client(client, caller.network);
     let tokens = signer.tokens(&account, &session, &refresh_token).await?;
     app.store.session_create(&session).await?;
+    app.log.write(&Event::of("signed_in", &caller).user(account.user.id).session(session.id));
 
-    // Only now: a sign-in that failed leaves the browser as it was.
+    // Only now: a sign-in that failed leaves the browser as it was. And whatever fails from here on has not failed it.
     tokio::join!(throttle.give_back(pass), end_previous(app, signer, &caller, &headers));
-    if hasher.is_outdated(&credential.hash) {
-        let to = hasher.hash(attempt.password).await?;
+    if hasher.is_outdated(&credential.hash)
+        && let Ok(to) = hasher.hash(attempt.password).await
+    {
         app.store.credential_upgrade(&credential, &HashUpgrade { from: credential.hash.clone(), to }).await;
     }
     end_surplus(app, &account, &session).await;
-    app.log.write(&Event::of("signed_in", &caller).user(account.user.id).session(session.id));
     let answer = tokens_answer(app, &tokens, attempt.transport, Some(&account))?;
     match attempt.transport {
         Transport::Cookie => {
@@ -143,8 +144,12 @@ fn admitted(
 async fn end_previous(app: &App, signer: &Signer, caller: &Caller, headers: &HeaderMap) {
     let Some(text) = auth_http::cookie(headers, &app.config.refresh_cookie) else { return };
     let Ok(Some(token)) = signer.open(text).await else { return };
-    if let Ok(Ended::Ended) = app.store.session_end(&token).await {
-        app.log.write(&Event::of("session_revoked", caller).user(token.user_id).session(token.session_id));
+    let event = |name| Event::of(name, caller).user(token.user_id).session(token.session_id);
+    match app.store.session_end(&token).await {
+        Ok(Ended::Ended) => app.log.write(&event("session_revoked")),
+        // Whoever has a MAC key need not be the user.
+        Ok(Ended::ForeignLineage) => app.log.write(&Event { actor: None, ..event("foreign_lineage") }.alarming()),
+        Ok(Ended::Gone) | Err(_) => {}
     }
 }
 

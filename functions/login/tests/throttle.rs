@@ -296,6 +296,25 @@ async fn signing_in_again_ends_the_session_that_the_browser_had() {
 }
 
 #[tokio::test]
+async fn a_right_mac_on_another_lineage_in_the_browser_s_cookie_is_an_alarm() {
+    let app = app().await;
+    let email = auth::Email::parse("ada@example.com").unwrap();
+    let user_id = app.app.store.credential_by_email(&email).await.unwrap().unwrap().user_id;
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD, "transport": "cookie" }).to_string();
+    let headers = [JSON, ("origin", ISSUER)];
+    assert_eq!(app.request("POST", "/auth/login", &headers, body.clone()).await.status, 200);
+    let session = app.app.store.sessions_of(user_id).await.unwrap().remove(0);
+    let key = app.keys.mac_key(app.clock.now()).unwrap();
+    let forged = auth::RefreshToken::first(user_id, session.id, key, [9; 16]).seal(key);
+    let cookie = format!("__Host-refresh={}", &*forged);
+    let answer = app.request("POST", "/auth/login", &[JSON, ("origin", ISSUER), ("cookie", &cookie)], body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(app.app.store.sessions_of(user_id).await.unwrap().len(), 2, "it ends nothing");
+    let lines = app.log.lines();
+    assert!(lines.iter().any(|line| line.contains("foreign_lineage") && line.contains("\"warn\"")), "{lines:?}");
+}
+
+#[tokio::test]
 async fn the_viewer_s_address_counts_where_the_distribution_proves_itself_and_nowhere_else() {
     let keys = auth::KeySet::from_json(&auth_testing::with_origin_proof("proof")).unwrap();
     let app = TestApp::with_keys(keys, router).await;

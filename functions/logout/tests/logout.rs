@@ -118,6 +118,11 @@ async fn a_lost_answer_is_made_good_by_the_retry() {
     app.wire.fail_next("DeleteItem", auth_testing::Fault::LoseAnswer);
     assert_eq!(leave(&app, &token).await.status, 204);
     assert!(is_gone(&app, &session).await);
+    let told = || app.log.lines().iter().filter(|line| line.contains("\"logged_out\"")).count();
+    assert_eq!(told(), 1);
+    // Where there was nothing to end, there is nothing to tell.
+    assert_eq!(leave(&app, &token).await.status, 204);
+    assert_eq!(told(), 1);
 }
 
 #[tokio::test]

@@ -66,8 +66,8 @@ async fn continued(Refresh { app, signer }: &Refresh, caller: &Caller, text: &st
         account = app.store.account(token.user_id).await?;
     }
     let Some(account) = account.filter(|account| account.honours(session.session_epoch)) else {
-        app.store.session_delete(session.user_id, session.id).await?;
         app.log.write(&event("void_session_ended"));
+        app.store.session_delete(session.user_id, session.id).await?;
         return Err(DEAD.into());
     };
     let tokens = signer.tokens(&account, &session, &successor).await?;
@@ -93,9 +93,10 @@ async fn judged<'a>(
             Err(Error::InvalidRefreshToken { session_is_dead: false })
         }
         Presentation::Reuse => {
-            app.store.session_delete(session.user_id, session.id).await?;
+            // Told first: the deletion may take effect and have no answer, and then nobody would see the token again.
             app.log.write(&Event { actor: None, ..event("reuse_detected") }.alarming());
             Tally::reuse();
+            app.store.session_delete(session.user_id, session.id).await?;
             Err(DEAD)
         }
         Presentation::ForeignLineage => {

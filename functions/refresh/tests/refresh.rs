@@ -212,6 +212,20 @@ async fn fifty_presentations_of_one_token_give_one_lineage_and_identical_success
 }
 
 #[tokio::test]
+async fn reuse_is_told_although_the_end_of_the_session_has_no_answer() {
+    let (app, _, session, token) = signed_in().await;
+    rotate(&app, &token).await;
+    wait(&app, 31);
+    // As often as the SDK tries.
+    for _ in 0..4 {
+        app.wire.fail_next("DeleteItem", Fault::LoseAnswer);
+    }
+    assert_eq!(present(&app, &token).await.status, 503);
+    assert!(is_gone(&app, &session).await);
+    assert_eq!(events(&app, "reuse_detected"), 1);
+}
+
+#[tokio::test]
 async fn a_thief_who_refreshes_every_29_seconds_is_out_at_the_owner_s_first_visit() {
     let (app, _, session, owners) = signed_in().await;
     let mut thiefs = owners.clone();

@@ -69,9 +69,12 @@ fn is_atext(c: char) -> bool {
     if c.is_ascii() {
         c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
     } else {
-        c.is_alphanumeric() || is_combining(c)
+        (c.is_alphanumeric() && !INVISIBLE.contains(&c)) || is_combining(c)
     }
 }
+
+/// Letters by category that no font draws.
+pub(crate) const INVISIBLE: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
 
 // Marks that NFC leaves standing (Indic vowels and the like): a letter to its reader, not to `is_alphanumeric`.
 pub(crate) fn is_combining(c: char) -> bool {
@@ -128,6 +131,8 @@ mod tests {
             "ada\u{0}@example.com",
             "ada@example.com\n",
             "a\u{200b}da@example.com",
+            "a\u{3164}da@example.com",
+            "ada\u{115f}@example.com",
             "ada\u{202e}@example.com",
             "ada@exam\u{ad}ple.c",
             "(c)ada@example.com",

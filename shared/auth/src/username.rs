@@ -4,7 +4,7 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::Invalid;
-use crate::email::is_combining;
+use crate::email::{INVISIBLE, is_combining};
 
 /// A username as its owner typed it, and the key under which it is unique.
 ///
@@ -71,9 +71,6 @@ fn is_letter_or_digit(c: char) -> bool {
     // Alphabetic by Unicode are some marks, too.
     c.is_alphanumeric() && !is_combining(c) && !INVISIBLE.contains(&c)
 }
-
-/// Letters by category that no font draws.
-const INVISIBLE: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
 
 // Folding can undo normalisation and the reverse; two rounds reach the fixed point (a property test holds it to that).
 fn folded(plain: &str) -> String {

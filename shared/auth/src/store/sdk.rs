@@ -1,5 +1,7 @@
 //! The AWS SDK, lean: one HTTPS client, with Amazon's roots for AWS, and what is worth a retry.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -163,6 +165,32 @@ impl Intercept for Retries {
         if config.load::<RequestAttempts>().is_some_and(|tries| tries.attempts() > 1) {
             Tally::retry();
         }
+        Ok(())
+    }
+}
+
+/// Counts the attempts of the one operation that it is given to.
+#[derive(Clone, Debug, Default)]
+pub struct Attempts(Arc<AtomicU32>);
+
+impl Attempts {
+    pub fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "attempts"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -85,7 +85,8 @@ impl Store {
         }
     }
 
-    /// Ends the session of `token`, any generation of it, if the token descends from its sign-in.
+    /// Ends the session of `token`, any generation of it, if the token descends from its sign-in. One that is gone when the
+    /// SDK asks a second time was ended by the first, whose answer was lost, or by somebody else at the same moment.
     pub async fn session_end(&self, token: &RefreshToken) -> Result<Ended> {
         let lineage = AttributeValue::B(token.lineage_digest().to_vec().into());
         let delete = self.client.delete_item().table_name(&self.table);
@@ -94,12 +95,15 @@ impl Store {
             .condition_expression("lineage = :lineage")
             .expression_attribute_values(":lineage", lineage)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match delete.send().await {
+        let attempts = sdk::Attempts::default();
+        match delete.customize().interceptor(attempts.clone()).send().await {
             Ok(_) => Ok(Ended::Ended),
             Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(if failed.item().is_some() { Ended::ForeignLineage } else { Ended::Gone })
-                }
+                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => Ok(match failed.item() {
+                    Some(_) => Ended::ForeignLineage,
+                    None if attempts.count() > 1 => Ended::Ended,
+                    None => Ended::Gone,
+                }),
                 _ => Err(unavailable("DeleteItem", &error)),
             },
         }

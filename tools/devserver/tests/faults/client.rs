@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use auth_testing::{Answer, ISSUER};
 use serde_json::{Value, json};
 
-use crate::model::{FIELDS, Presented, Raise, Registration, Span, is_refusal, refresh_token};
+use crate::model::{FIELDS, Presented, Raise, Registration, Span, device_cookie, is_refusal, refresh_token};
 use crate::world::Client;
 
 impl Client {
@@ -15,9 +15,11 @@ impl Client {
             match (self.dice.below(100), session) {
                 (0..6, _) => self.register().await,
                 (6..9, _) => self.sign_in_wrongly().await,
-                (9..12, _) => self.present_dead().await,
+                (9..11, _) => self.present_dead().await,
+                (11, _) => self.discover().await,
                 (12..22, _) | (_, None) => self.sign_in().await,
-                (22..40, Some(session)) => self.refresh(session).await,
+                (22..38, Some(session)) => self.refresh(session).await,
+                (38..40, Some(session)) => self.replay(session).await,
                 (40..52, Some(session)) => self.refresh_twice(session).await,
                 (52..60, Some(session)) => self.read_profile(session).await,
                 (60..78, Some(session)) => self.change_profile(session).await,
@@ -98,9 +100,14 @@ impl Client {
         // The browser may have a session already, which this sign-in ends, if it can.
         let previous = self.own_session().filter(|&session| by_cookie && self.has_cookie(session));
         let previous = previous.map(|session| (session, self.begin_end(session)));
-        let cookie = previous.as_ref().and_then(|(_, (_, presented))| presented.cookie.as_deref());
+        let refresh = previous.as_ref().and_then(|(_, (_, presented))| presented.cookie.clone());
+        let device = by_cookie.then(|| self.world.model().devices.get(&self.number).cloned()).flatten();
+        let cookies: Vec<_> = refresh.into_iter().chain(device).collect();
+        let cookies = cookies.join("; ");
         let mut headers = vec![("user-agent", tag.as_str()), ("origin", ISSUER)];
-        headers.extend(cookie.map(|cookie| ("cookie", cookie)));
+        if !cookies.is_empty() {
+            headers.push(("cookie", &cookies));
+        }
         // A name that is being changed leads nowhere for a moment.
         let by_email = body["email"].is_string();
         let answer = self.world.ask(&self.service(), "POST", "/auth/login", &headers, body).await;
@@ -109,6 +116,9 @@ impl Client {
             && answer.status != 200
         {
             self.world.model().ended(session, id, end, &answer);
+        }
+        if let Some(device) = device_cookie(&answer) {
+            self.world.model().devices.insert(self.number, device.to_owned());
         }
         if answer.status == 200 {
             self.add_session(tag, Span { start, end: Some(end), is_acknowledged: true }, &answer);
@@ -156,17 +166,37 @@ impl Client {
 
     /// The token of a session that has been ended, by whomever.
     async fn present_dead(&mut self) {
-        let (session, token) = {
-            let now = self.world.tick();
+        let now = self.world.tick();
+        let dead: Vec<_> = {
             let model = self.world.model();
-            let dead: Vec<_> = (0..model.sessions.len()).filter(|&session| model.is_dead(session, now)).collect();
-            if dead.is_empty() {
-                return;
-            }
-            let session = *self.dice.pick(&dead);
-            (session, model.sessions[session].refresh_token.clone())
+            (0..model.sessions.len()).filter(|&session| model.is_dead(session, now)).collect()
         };
+        if dead.is_empty() {
+            return self.sign_in_wrongly().await;
+        }
+        let session = *self.dice.pick(&dead);
+        let token = self.world.model().sessions[session].refresh_token.clone();
         self.present(session, &token).await;
+    }
+
+    /// A token that was used more than 30 s ago: somebody has a copy, and the session ends.
+    async fn replay(&mut self, session: usize) {
+        let superseded = self.world.model().sessions[session].superseded.clone();
+        let Some(token) = superseded else { return self.refresh(session).await };
+        let (id, _) = self.begin_end(session);
+        let answer = self.present(session, &token).await;
+        assert_ne!(answer.status, 200, "a used token opens a session, {}", self.world.context());
+        if answer.status == 401 && self.world.model().ends_by_nothing_but(session, id) {
+            self.world.demand(&answer, &["reuse_detected"]);
+        }
+        let end = self.world.tick();
+        self.world.model().replayed(session, id, end, &answer);
+    }
+
+    async fn discover(&self) {
+        for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration"] {
+            self.world.ask(&self.service(), "GET", path, &[], Value::Null).await;
+        }
     }
 
     /// Two tabs: whoever gets a successor gets the same.
@@ -248,6 +278,9 @@ impl Client {
     async fn log_out(&self, session: usize) {
         let (id, presented) = self.begin_end(session);
         let answer = self.ask_presenting("/auth/logout", &presented).await;
+        if answer.status == 204 && self.world.model().ends_by_nothing_but(session, id) {
+            self.world.demand(&answer, &["logged_out"]);
+        }
         let end = self.world.tick();
         self.world.model().ended(session, id, end, &answer);
     }

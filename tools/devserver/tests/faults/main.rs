@@ -31,7 +31,8 @@ async fn nothing_is_lost_or_half_done_when_the_wire_fails() {
     let first = seed.unwrap_or(1);
     let mut seeds = first..first + operations.div_ceil(OF_A_WORLD as u64);
     let operations = usize::try_from(operations).unwrap();
-    let (mut done, mut answers, mut worlds) = (0, BTreeMap::new(), JoinSet::new());
+    let (mut done, mut worlds) = (0, JoinSet::new());
+    let (mut answers, mut records) = (BTreeMap::new(), BTreeMap::new());
     loop {
         // They wait for most of their time.
         for seed in seeds.by_ref().take(4 - worlds.len()) {
@@ -43,9 +44,16 @@ async fn nothing_is_lost_or_half_done_when_the_wire_fails() {
         for (status, count) in world.answers.lock().unwrap().iter() {
             *answers.entry(*status).or_insert(0) += count;
         }
+        for (name, count) in world.records.lock().unwrap().iter() {
+            *records.entry(name.clone()).or_insert(0) += count;
+        }
     }
-    println!("faults: {done} operations, answers by status: {answers:?}");
+    println!("faults: {done} operations, answers by status: {answers:?}, audit records: {records:?}");
     assert!(done >= operations);
+    if operations > OF_A_WORLD {
+        let all = ["reuse_detected", "refresh_retried", "logged_out", "session_revoked", "all_sessions_revoked"];
+        assert!(all.iter().all(|name| records.contains_key(*name)), "not all of {all:?} were met");
+    }
     // Else it would be a test of faults that hit nobody, or of a service that is always down.
     let unavailable = answers.get(&503).copied().unwrap_or(0);
     assert!(unavailable * 50 >= done && unavailable * 4 <= done, "{unavailable} of {done} had no success");

@@ -1,5 +1,7 @@
 //! What must be true of the service after what it has acknowledged, and what may be after what it has not.
 
+use std::collections::BTreeMap;
+
 use auth_testing::{Answer, ISSUER};
 use serde_json::{Value, json};
 
@@ -54,6 +56,8 @@ pub struct Session {
     /// Whether the client has the refresh token in a cookie.
     pub by_cookie: bool,
     pub refresh_token: Value,
+    /// One that was used more than 30 s ago.
+    pub superseded: Option<Value>,
     pub access_token: String,
     pub opened: Span,
     /// Sign-outs of this one.
@@ -105,11 +109,22 @@ pub fn refresh_token(answer: &Answer) -> Value {
 
 /// What the answer makes of the refresh cookie: an empty one is to go.
 pub fn cookie(answer: &Answer) -> Option<&str> {
-    let mut cookies = answer.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
-    cookies.find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('=')?.split(';').next())
+    cookies(answer).find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// The device cookie that the answer sets, with its name.
+pub fn device_cookie(answer: &Answer) -> Option<&str> {
+    cookies(answer).find(|cookie| cookie.starts_with(DEVICE_COOKIE))
+}
+
+/// What it sets, `NAME=VALUE`.
+fn cookies(answer: &Answer) -> impl Iterator<Item = &str> {
+    let cookies = answer.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+    cookies.filter_map(|cookie| cookie.split(';').next())
 }
 
 const COOKIE: &str = "__Host-refresh";
+const DEVICE_COOKIE: &str = "__Host-device=";
 
 #[derive(Default)]
 pub struct Model {
@@ -118,6 +133,8 @@ pub struct Model {
     pub registrations: Vec<Registration>,
     /// Clients of requests that were refused: none of them may have a session.
     pub refused: Vec<String>,
+    /// The device cookies of the clients' browsers, `NAME=VALUE`.
+    pub devices: BTreeMap<usize, String>,
 }
 
 pub struct Registration {
@@ -150,12 +167,28 @@ impl Model {
                 .any(|raise| raise.kept != Some(session) && !raise.span.is_acknowledged_by(it.opened.start))
     }
 
+    /// Nothing was asked for, but this, that would end the session.
+    pub fn ends_by_nothing_but(&self, session: usize, id: u64) -> bool {
+        let it = &self.sessions[session];
+        let is_other = |raise: &Raise| raise.kept != Some(session) && !raise.span.is_acknowledged_by(it.opened.start);
+        !it.is_over
+            && it.ends.iter().all(|(end, _)| *end == id)
+            && !self.accounts[it.account].raises.iter().any(is_other)
+    }
+
     /// Whether the account's password is one, for sure, and no epoch was raised since `start`.
     pub fn is_certain(&self, account: usize, start: u64) -> bool {
         let it = &self.accounts[account];
         it.passwords.len() == 1
             && it.pending.is_empty()
             && it.raises.iter().all(|raise| raise.span.is_acknowledged_by(start))
+    }
+
+    /// A used token came back, which ends its session with a 401, or perhaps, if there was no such answer.
+    pub fn replayed(&mut self, session: usize, id: u64, now: u64, answer: &Answer) {
+        if let Some((_, span)) = self.sessions[session].ends.iter_mut().find(|(end, _)| *end == id) {
+            *span = Span { end: Some(now), is_acknowledged: answer.status == 401, ..*span };
+        }
     }
 
     /// Writes the answer to an end of all sessions down. A refusal says that nothing happened.
