@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::binary;
-use crate::process::resident_kib;
+use crate::process::{peak_kib, resident_kib};
 use crate::results::{Figure, Section, ms, quantile};
 use crate::stage::Folder;
 
@@ -218,6 +218,11 @@ impl Server {
 
     pub fn resident_kib(&self) -> Result<u64, String> {
         resident_kib(self.child.id().ok_or("the server has ended")?)
+    }
+
+    /// The most that it ever had.
+    pub fn peak_kib(&self) -> Result<u64, String> {
+        peak_kib(self.child.id().ok_or("the server has ended")?)
     }
 
     /// With SIGKILL.

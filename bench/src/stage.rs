@@ -183,7 +183,8 @@ impl Stage {
 }
 
 pub const TABLE: &str = "vestibule";
-const PASSWORD: &str = "correct horse battery staple 42";
+/// Of every account.
+pub const PASSWORD: &str = "correct horse battery staple 42";
 
 /// A temporary folder, deleted with this value.
 pub struct Folder(PathBuf);

@@ -1,5 +1,6 @@
 //! Clients that keep connections and use them badly.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -13,8 +14,10 @@ use tokio::time::{sleep, timeout};
 /// What these clients have seen.
 #[derive(Clone, Default)]
 pub struct Seen {
-    /// How long the server kept each connection that it ended.
-    pub kept: Arc<Mutex<Vec<Duration>>>,
+    /// By client: how long the server kept each connection that it ended.
+    pub kept: Arc<Mutex<Vec<(usize, Duration)>>>,
+    /// By client: since when it has kept one.
+    pub open: Arc<Mutex<HashMap<usize, Instant>>>,
     /// Requests with oversized headers: sent, and answered 431.
     pub oversized: Arc<AtomicUsize>,
     pub told: Arc<AtomicUsize>,
@@ -30,13 +33,16 @@ pub const COUNT: usize = HALF_OPEN + SLOW_SENDERS + SLOW_READERS;
 pub fn clients(address: &str, seen: &Seen) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     let kinds = [Kind::HalfOpen; HALF_OPEN].into_iter().chain([Kind::SlowSender; SLOW_SENDERS]);
-    for kind in kinds.chain([Kind::SlowReader; SLOW_READERS]) {
+    for (client, kind) in kinds.chain([Kind::SlowReader; SLOW_READERS]).enumerate() {
         let (address, seen) = (address.to_owned(), seen.clone());
         clients.spawn(async move {
             loop {
                 let begin = Instant::now();
-                if hold(&address, kind).await.is_some() {
-                    seen.kept.lock().await.push(begin.elapsed());
+                seen.open.lock().await.insert(client, begin);
+                let was_open = hold(&address, kind).await.is_some();
+                seen.open.lock().await.remove(&client);
+                if was_open {
+                    seen.kept.lock().await.push((client, begin.elapsed()));
                 }
                 sleep(Duration::from_millis(100)).await;
             }
