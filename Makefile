@@ -7,9 +7,9 @@ run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA, VESTIB
 
 test: ## all tests; those of the front end where npm is installed, the attack by the API's document where Python is
 	cargo test --workspace --locked
-	tools/schemathesis.sh quick
 	tools/frontend.sh test
 	tools/frontend.sh browser
+	tools/schemathesis.sh quick
 
 test-deep: ## the long forms: fuzzing, faults, attacks by the API's document; an hour (QUICK=1: minutes)
 	tools/test-deep.sh

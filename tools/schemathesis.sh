@@ -16,17 +16,25 @@ fi
 examples=${1:-5000} seed=${2:-1}
 sequences=${3:-300}
 
-version=4.32.5 venv=.local/schemathesis
-[[ -f $venv/version && $(<"$venv/version") == "$version" ]] || {
-  python3 -m venv "$venv" || {
-    echo "schemathesis: Python 3.11 or newer with its venv module is missing (Debian: apt-get install python3-venv)" >&2
-    [[ -z $quick || -n ${CI:-} ]] || exit 0
-    exit 1
-  }
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "schemathesis==$version"
-  # Written last: an installation that was cut short starts again.
-  echo "$version" >"$venv/version"
+# missing WHAT: ends the script, which a developer's `make test` can do without.
+missing() {
+  echo "schemathesis: $1 Not done: the attack by the API's document." >&2
+  [[ -z $quick || -n ${CI:-} ]] || exit 0
+  exit 1
 }
+
+pins=$PWD/tools/schemathesis.txt venv=.local/schemathesis
+cmp --silent "$pins" "$venv/pins" || {
+  rm -rf "$venv"
+  python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    missing "Python 3.11 or newer with its venv module is missing (Debian: apt-get install python3-venv)."
+  python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$pins" ||
+    missing "tools/schemathesis.txt could not be installed (no network?)."
+  # Written last: an installation that was cut short starts again.
+  cp "$pins" "$venv/pins"
+}
+command -v timeout >/dev/null || missing "timeout was not found (macOS: brew install coreutils)."
 
 # DEVSERVER: a server that is built already.
 server=${DEVSERVER:-}
