@@ -32,6 +32,26 @@ async fn every_documented_path_takes_just_the_documented_methods() {
 }
 
 #[tokio::test]
+async fn a_get_writes_nothing() {
+    let service = service().await;
+    let user = service.seed_user("ada").await;
+    let (_, tokens) = service.seed_session(&user).await;
+    let authorization = format!("Bearer {}", tokens.access_token.expose());
+    let before = service.whole_table().await;
+    for (path, item) in document()["paths"].as_object().unwrap() {
+        let path = path.replace("{id}", &user.id.to_string());
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            let answer = service.request(method, &path, &[("authorization", &authorization)], ()).await;
+            assert!(answer.status == 405 || methods(item).contains("GET"), "{method} {path}: {}", answer.status);
+        }
+    }
+    let reads = ["GetItem", "BatchGetItem", "Query"];
+    let operations = service.operations();
+    assert!(!operations.is_empty() && operations.iter().all(|name| reads.contains(&name.as_str())), "{operations:?}");
+    assert_eq!(service.whole_table().await, before);
+}
+
+#[tokio::test]
 async fn every_route_of_the_api_is_documented() {
     // The routes that the gateway has are those that the routers serve.
     let template: Value = serde_saphyr::from_str(include_str!("../../../template.yaml")).unwrap();
