@@ -22,6 +22,10 @@ const REFUSALS: u32 = 2000;
 const CALLS: u32 = 4;
 const MAX_RATIO: f64 = 1.12;
 
+const CALLS_COST: &str = "what is left beside the hash are the calls of DynamoDB. Each takes more than the SDK's own in a loop of nothing else \
+     (*Warm calls*), probably since the hash has 19 MiB go through the caches in between; the sooner a machine has its hash, the more \
+     they weigh. Tried: `opt-level = 3` for all crates, which changes nothing; one connection for all clients.";
+
 pub async fn measure() -> Result<Section, String> {
     let mut es256 = SignIns::start(Algorithm::ES256).await?;
     let mut rs256 = SignIns::start(Algorithm::RS256).await?;
@@ -80,7 +84,8 @@ pub async fn measure() -> Result<Section, String> {
         figures: vec![
             Figure::new("bare hash", ms(hashing)),
             against("login, ES256", es256_spent)
-                .bar(format!("≤ {MAX_RATIO} × bare hash"), of_hash(es256_spent) <= MAX_RATIO),
+                .bar(format!("≤ {MAX_RATIO} × bare hash"), of_hash(es256_spent) <= MAX_RATIO)
+                .because(CALLS_COST),
             against("of which the hash, in huge pages", hashing_huge),
             against("of which wiping its memory", wiping),
             against("of which event, HTTP, JSON and log", refusing),

@@ -21,6 +21,8 @@ pub struct Figure {
     pub value: String,
     /// What must hold, and whether it does; some figures are for information.
     pub bar: Option<(Cow<'static, str>, bool)>,
+    /// Why it is missed, where it is, and what was tried.
+    pub because: Option<&'static str>,
 }
 
 impl Section {
@@ -31,12 +33,22 @@ impl Section {
 
 impl Figure {
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into(), bar: None }
+        Self { name: name.into(), value: value.into(), bar: None, because: None }
     }
 
     #[must_use]
     pub fn bar(self, bar: impl Into<Cow<'static, str>>, held: bool) -> Self {
         Self { bar: Some((bar.into(), held)), ..self }
+    }
+
+    /// Shown if the bar is missed.
+    #[must_use]
+    pub fn because(self, reason: &'static str) -> Self {
+        Self { because: Some(reason), ..self }
+    }
+
+    fn is_missed(&self) -> bool {
+        matches!(self.bar, Some((_, false)))
     }
 }
 
@@ -44,13 +56,19 @@ impl fmt::Display for Section {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "## {}\n\n`{}`. {}\n", self.title, self.command, self.method)?;
         writeln!(f, "| | measured | bar | |\n|---|---|---|---|")?;
-        for Figure { name, value, bar } in &self.figures {
+        for Figure { name, value, bar, .. } in &self.figures {
             let (bar, verdict) = match bar {
                 Some((bar, true)) => (bar.as_ref(), "held"),
                 Some((bar, false)) => (bar.as_ref(), "**missed**"),
                 None => ("", ""),
             };
             writeln!(f, "| {name} | {value} | {bar} | {verdict} |")?;
+        }
+        let mut reasons: Vec<_> =
+            self.figures.iter().filter(|figure| figure.is_missed()).filter_map(|figure| figure.because).collect();
+        reasons.dedup();
+        for reason in reasons {
+            writeln!(f, "\nMissed: {reason}")?;
         }
         Ok(())
     }
