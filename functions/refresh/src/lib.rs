@@ -52,11 +52,8 @@ async fn continued(Refresh { app, signer }: &Refresh, caller: &Caller, text: &st
         app.store.account(token.user_id),
     );
     let event = |name| Event::of(name, caller).user(token.user_id).session(token.session_id);
-    let (session, successor) = match rotation? {
-        Rotation::Done(session) => {
-            app.log.write(&event("refreshed"));
-            (session, successor)
-        }
+    let (session, successor, done) = match rotation? {
+        Rotation::Done(session) => (session, successor, event("refreshed")),
         Rotation::Gone => return Err(DEAD.into()),
         Rotation::Refused(session) => judged(app, session, &token, now, event).await?,
     };
@@ -71,6 +68,7 @@ async fn continued(Refresh { app, signer }: &Refresh, caller: &Caller, text: &st
         return Err(DEAD.into());
     };
     let tokens = signer.tokens(&account, &session, &successor).await?;
+    app.log.write(&done);
     tokens_answer(app, &tokens, transport, None)
 }
 
@@ -81,12 +79,11 @@ async fn judged<'a>(
     token: &RefreshToken,
     now: Timestamp,
     event: impl Fn(&'static str) -> Event<'a>,
-) -> Result<(Session, RefreshToken), Error> {
+) -> Result<(Session, RefreshToken, Event<'a>), Error> {
     match session.judge(token, now) {
         Presentation::Retry => {
-            app.log.write(&event("refresh_retried"));
             let successor = token.successor(session.mac_key_id());
-            Ok((session, successor))
+            Ok((session, successor, event("refresh_retried")))
         }
         Presentation::Late => {
             app.log.write(&event("refresh_late"));

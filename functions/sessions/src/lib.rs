@@ -50,8 +50,9 @@ async fn revoke(
     // What is no text, or no id, names nothing.
     let id = id.ok().and_then(|Path(id)| SessionId::parse(&id)).ok_or_else(Problem::not_found)?;
     // The partition is the user's own, so no id leads to anybody else's session.
-    app.store.session_delete(account.user.id, id).await?;
-    app.log.write(&Event::of("session_revoked", &caller).user(account.user.id).session(id));
+    if app.store.session_delete(account.user.id, id).await? {
+        app.log.write(&Event::of("session_revoked", &caller).user(account.user.id).session(id));
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

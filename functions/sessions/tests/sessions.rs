@@ -115,6 +115,7 @@ async fn nobody_revokes_a_stranger_s_session() {
     let (theirs, their_tokens) = app.seed_session(&stranger).await;
     assert_eq!(ask(&app, "DELETE", &format!("/auth/sessions/{}", theirs.id), &tokens).await.status, 204);
     assert!(opens_a_profile(&app, &their_tokens).await);
+    assert!(!app.log.lines().iter().any(|line| line.contains("session_revoked")), "nothing was ended");
     for malformed in ["x", "..", "%00", "00000000-0000-0000-0000-00000000000g"] {
         let answer = ask(&app, "DELETE", &format!("/auth/sessions/{malformed}"), &tokens).await;
         assert_eq!((answer.status, answer.code()), (404, "not_found"), "{malformed}");

@@ -109,11 +109,15 @@ impl Store {
         }
     }
 
-    /// Ends a session. One that is already gone is no error.
-    pub async fn session_delete(&self, user_id: UserId, id: SessionId) -> Result<()> {
+    /// Ends a session. One that is already gone is no error; says whether there was one, which is unknown, and so yes, if the
+    /// SDK had to ask again.
+    pub async fn session_delete(&self, user_id: UserId, id: SessionId) -> Result<bool> {
         let delete = self.client.delete_item().table_name(&self.table);
-        let delete = delete.set_key(Some(key(session_pk(user_id), id.to_string())));
-        delete.send().await.map(drop).map_err(|error| unavailable("DeleteItem", &error))
+        let delete = delete.set_key(Some(key(session_pk(user_id), id.to_string()))).return_values(ReturnValue::AllOld);
+        let attempts = sdk::Attempts::default();
+        let answer = delete.customize().interceptor(attempts.clone()).send().await;
+        let answer = answer.map_err(|error| unavailable("DeleteItem", &error))?;
+        Ok(answer.attributes.is_some_and(|item| !item.is_empty()) || attempts.count() > 1)
     }
 
     /// Every session of a user, the oldest first, expired and void ones that nobody has swept yet included.

@@ -18,8 +18,8 @@ impl Client {
                 (9..11, _) => self.present_dead().await,
                 (11, _) => self.discover().await,
                 (12..22, _) | (_, None) => self.sign_in().await,
-                (22..38, Some(session)) => self.refresh(session).await,
-                (38..40, Some(session)) => self.replay(session).await,
+                (22..36, Some(session)) => self.refresh(session).await,
+                (36..40, Some(session)) => self.replay(session).await,
                 (40..52, Some(session)) => self.refresh_twice(session).await,
                 (52..60, Some(session)) => self.read_profile(session).await,
                 (60..78, Some(session)) => self.change_profile(session).await,
@@ -297,6 +297,9 @@ impl Client {
         let (id, _) = self.begin_end(known);
         let path = format!("/auth/sessions/{}", other["id"].as_str().unwrap());
         let answer = self.authorised(session, "DELETE", &path, "", Value::Null).await;
+        if answer.status == 204 && self.world.model().ends_by_nothing_but(known, id) {
+            self.world.demand(&answer, &["session_revoked"]);
+        }
         let end = self.world.tick();
         self.world.model().ended(known, id, end, &answer);
     }

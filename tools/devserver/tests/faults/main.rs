@@ -50,7 +50,8 @@ async fn nothing_is_lost_or_half_done_when_the_wire_fails() {
     }
     println!("faults: {done} operations, answers by status: {answers:?}, audit records: {records:?}");
     assert!(done >= operations);
-    if operations > OF_A_WORLD {
+    // By chance, and so of many operations alone.
+    if operations > 2_000 {
         let all = ["reuse_detected", "refresh_retried", "logged_out", "session_revoked", "all_sessions_revoked"];
         assert!(all.iter().all(|name| records.contains_key(*name)), "not all of {all:?} were met");
     }
