@@ -3,16 +3,20 @@
 # tools/schemathesis.sh [EXAMPLES of each operation, 5000] [SEED, 1] [SECONDS of sequences, 300] [OPTION...]
 # tools/schemathesis.sh quick   as `make test` has it: a minute or two, with the server that the tests have built; where Python
 #                               is missing it says so, and in CI fails
+# tools/schemathesis.sh install  no more than that, from PyPI
 # All checks of schemathesis: every answer is documented, bad input is refused, good input is not, no token no entry, nothing
 # outlives its end. Loopback only, on a free port and a folder of its own. Bounded by
 # SECONDS_AT_MOST, 2400, and the sequences' seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-quick=
-if [[ ${1:-} == quick ]]; then
-  quick=1
-  set -- 10 1 15
-fi
+quick='' only_install=''
+case ${1:-} in
+  quick)
+    quick=1
+    set -- 10 1 15
+    ;;
+  install) only_install=1 ;;
+esac
 examples=${1:-5000} seed=${2:-1}
 sequences=${3:-300}
 
@@ -34,6 +38,7 @@ cmp --silent "$pins" "$venv/pins" || {
   # Written last: an installation that was cut short starts again.
   cp "$pins" "$venv/pins"
 }
+[[ -z $only_install ]] || exit 0
 command -v timeout >/dev/null || missing "timeout was not found (macOS: brew install coreutils)."
 
 # DEVSERVER: a server that is built already.
@@ -91,5 +96,9 @@ PYTHON
 if grep -E '"level":"error"|panicked at' "$work/log" | head -n 20 | grep . >&2; then
   echo "schemathesis: the server's log has errors" >&2
   status=1
+fi
+if ((status != 0)); then
+  cp "$work/log" target/schemathesis-server.log
+  echo "schemathesis: seed $seed; the server's log is target/schemathesis-server.log" >&2
 fi
 exit $status

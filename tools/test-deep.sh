@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# `make test-deep`: the long forms of the tests, at most an hour on two cores beyond building, loopback only. What fails does
-# not keep the rest from running; ends with 1 if anything did. Each step's output is in target/test-deep/STEP.log, and the end of
-# it here if it failed.
+# `make test-deep`: the long forms of the tests, at most an hour on two cores beyond building; loopback only, once cargo-fuzz and
+# schemathesis are installed. Needs, beside Rust, a C++ compiler (libFuzzer), Python 3.11 with its venv module, and GNU's `timeout`.
+# What fails does not keep the rest from running; ends with 1 if anything did. Each step's output is in target/test-deep/STEP.log (those
+# of the run before in target/test-deep.old), and if it failed, the end of it and the command for that step alone are here.
 #
 # QUICK=1        all of it in about ten minutes, less building
 # FUZZ_SECONDS   for each of the fuzz targets, 600
@@ -15,9 +16,15 @@ else
   fuzz=${FUZZ_SECONDS:-600} examples=${EXAMPLES:-5000} sequences=240 operations=10000 kills=200
 fi
 seed=${SEED:-1}
+command -v timeout >/dev/null || {
+  echo "test-deep: timeout was not found (macOS: brew install coreutils)" >&2
+  exit 1
+}
 logs=target/test-deep
-rm -rf "$logs"
+rm -rf "$logs.old"
+[[ ! -d $logs ]] || mv "$logs" "$logs.old"
 mkdir -p "$logs"
+echo "test-deep: SEED=$seed"
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 trap 'exit 1' INT TERM
 
@@ -38,13 +45,17 @@ step() {
   esac
   printf '%s  %-14s %s, %d:%02d min\n' "$(date +%T)" "$name" "$result" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) |
     tee -a "$logs/summary"
-  ((status == 0)) || tail -n 40 "$logs/$name.log"
+  ((status == 0)) || {
+    tail -n 40 "$logs/$name.log"
+    echo "this step alone: $*"
+  }
   return $status
 }
 
 # First what is built, so that no limit is spent on a compiler.
 step build 3600 cargo test --locked --no-run --workspace
 step server 3600 cargo build --locked --profile local --package devserver
+step install 600 tools/schemathesis.sh install
 step fuzz-build 3600 tools/fuzz.sh 1 email
 step login 3600 cargo build --locked --release --package login
 step bench 3600 cargo build --locked --profile local --package bench
@@ -66,4 +77,4 @@ echo
 echo "test-deep: $((SECONDS / 60)) minutes"
 cat "$logs/summary"
 # All of them: one that was killed has said nothing.
-(($(grep -c ' ok, ' "$logs/summary") == 10))
+(($(grep -c ' ok, ' "$logs/summary") == 11))
