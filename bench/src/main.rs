@@ -66,7 +66,7 @@ async fn run(task: &str) -> Result<bool, String> {
         "enumeration" => vec![enumeration::measure().await?],
         "peers" => vec![peers::measure().await?],
         "frontend" => vec![frontend::measure().await?],
-        "all" => all().await?,
+        "all" => all().await,
         _ => return Err(format!("say what: {TASKS}")),
     };
     for section in &sections {
@@ -82,25 +82,32 @@ async fn run(task: &str) -> Result<bool, String> {
 const TASKS: &str =
     "start, login-cpu, hashes, micro, warm, cost, scale, enumeration, load, overload, burst, peers, frontend or all";
 
-async fn all() -> Result<Vec<Section>, String> {
+/// What fails to be measured is said on the page as well, so that the rest is there.
+async fn all() -> Vec<Section> {
     let (begin, mut sections) = (Instant::now(), Vec::new());
-    let mut done = |section: Section| {
-        eprintln!("bench: {} is done after {} s", section.command, begin.elapsed().as_secs());
-        sections.push(section);
+    let mut done = |title, command, section: Result<Section, String>| {
+        sections.push(section.unwrap_or_else(|error| results::not_measured(title, command, &error)));
+        eprintln!("bench: {command} is done after {} s", begin.elapsed().as_secs());
     };
-    done(start::measure().await?);
-    done(login_cpu::measure().await?);
-    done(hashes::measure().await?);
-    done(micro::measure().await?);
-    warm_and_cost().await?.into_iter().for_each(&mut done);
-    done(scale::measure(None).await?);
-    done(enumeration::measure().await?);
-    done(load::measure().await?);
-    done(overload::measure().await?);
-    done(burst::measure()?);
-    done(peers::measure().await?);
-    done(frontend::measure().await?);
-    Ok(sections)
+    done("Start and size", "bench start", start::measure().await);
+    done("CPU of a login", "bench login-cpu", login_cpu::measure().await);
+    done("Argon2id by library", "bench hashes", hashes::measure().await);
+    done("Pieces of a request", "bench micro", micro::measure().await);
+    match warm_and_cost().await {
+        Ok([warm, cost]) => {
+            done("Warm calls", "bench warm", Ok(warm));
+            done("Cost", "bench cost", Ok(cost));
+        }
+        Err(error) => done("Warm calls, and cost", "bench cost", Err(error)),
+    }
+    done("Scale", "bench scale", scale::measure(None).await);
+    done("Enumeration", "bench enumeration", enumeration::measure().await);
+    done("Load", "bench load", load::measure().await);
+    done("Load at fixed rates, and overload", "bench overload", overload::measure().await);
+    done("Burst", "bench burst", burst::measure());
+    done("Peers", "bench peers", peers::measure().await);
+    done("Pages", "bench frontend", frontend::measure().await);
+    sections
 }
 
 /// The costs are of the very calls that were measured.

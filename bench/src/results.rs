@@ -74,6 +74,12 @@ impl fmt::Display for Section {
     }
 }
 
+/// In the place of a section whose measurement failed.
+pub fn not_measured(title: &'static str, command: &'static str, error: &str) -> Section {
+    let figures = vec![Figure::new("all figures", "none").bar("measured", false)];
+    Section { title, command, method: format!("Not measured: {error}"), figures }
+}
+
 /// RESULTS.md.
 pub fn page(sections: &[Section]) -> String {
     let now = Clock::System.now().rfc3339();

@@ -80,15 +80,12 @@ impl Client {
         let (time, answer) = match &mut self.way {
             Way::Server(http, url) => {
                 let url = format!("{url}{}", fill(call.path, &self.known));
-                let mut request = Request::builder().method(call.method).uri(url);
-                for (name, value) in call.headers {
-                    request = request.header(*name, fill(value, &self.known));
-                }
-                let body = Body::from(fill(call.body, &self.known));
-                let request = request.body(body).map_err(|error| error.to_string())?;
-                let begin = Instant::now();
-                let answer = timeout(PATIENCE, Answer::of_server(http, request)).await;
-                let answer = answer.map_err(|_| format!("no answer in {} s", PATIENCE.as_secs()))??;
+                let (begin, answer) = match asked(http, call, &url, &self.known).await {
+                    // A server that restarts a worker, as uvicorn does with one that hashes for too long, ends its connections.
+                    (_, Err(_)) => asked(http, call, &url, &self.known).await,
+                    answered => answered,
+                };
+                let answer = answer?;
                 (begin.elapsed(), answer)
             }
             Way::Function(function, event) => {
@@ -109,6 +106,27 @@ impl Client {
         }
         Ok(time)
     }
+}
+
+/// One request, when it was sent, and its answer, whatever that is.
+async fn asked(
+    http: &Http<HttpConnector, Body>,
+    call: &Call,
+    url: &str,
+    known: &[Known],
+) -> (Instant, Result<Answer, String>) {
+    let mut request = Request::builder().method(call.method).uri(url);
+    for (name, value) in call.headers {
+        request = request.header(*name, fill(value, known));
+    }
+    let request = request.body(Body::from(fill(call.body, known)));
+    let begin = Instant::now();
+    let answer = async {
+        let request = request.map_err(|error| error.to_string())?;
+        let answer = timeout(PATIENCE, Answer::of_server(http, request)).await;
+        answer.map_err(|_| format!("no answer in {} s", PATIENCE.as_secs()))?
+    };
+    (begin, answer.await)
 }
 
 /// With what each name stands for.

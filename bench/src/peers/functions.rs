@@ -63,7 +63,7 @@ pub async fn subjects(
         call: OURS.profile,
         // The stage has put its own account's token into the event.
         event: es256.event("profile")?.to_string(),
-        known: vec![vec![("$NAME", "ada".to_owned())]; ACCOUNTS],
+        known: vec![vec![("$NAME", "signed-in".to_owned())]; ACCOUNTS],
         ..login.clone()
     };
     let node = Kind {

@@ -212,6 +212,28 @@ async fn without_a_good_token_there_is_nothing_to_see() {
     assert!(ada.app.operations().iter().all(|name| name == "GetItem"), "at most the key set");
 }
 
+/// What docs/API.md leaves open, under "Retries".
+#[tokio::test]
+async fn a_change_whose_session_ends_before_its_lost_answer_is_made_good_may_be_made_all_the_same() {
+    let ada = ada().await;
+    let (pk, first) = (format!("USER#{}", ada.user.id), ada.app.wire.hold("UpdateItem"));
+    ada.app.wire.fail_next("UpdateItem", Fault::LoseAnswer);
+    let overtaken = async {
+        first.reached().await;
+        let again = ada.app.wire.hold("UpdateItem");
+        first.release();
+        again.reached().await;
+        // Another client's change, and then the end of all sessions.
+        ada.app.update(&pk, "USER", "version", 3).await;
+        ada.app.update(&pk, "USER", "write_id", "00000000-0000-0000-0000-000000000000").await;
+        ada.app.raise_epoch(&ada.user, 1).await;
+        again.release();
+    };
+    let (answer, ()) = tokio::join!(ada.patch(json!({ "bio": "first programmer" })), overtaken);
+    assert_eq!(answer.code(), "invalid_token");
+    assert_eq!(ada.app.item(&pk, "USER").await["bio"], "first programmer");
+}
+
 #[tokio::test]
 async fn a_session_that_is_gone_void_or_expired_is_refused_at_once() {
     let gone = ada().await;
