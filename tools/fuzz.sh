@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes every parser of bytes from outside: tools/fuzz.sh [SECONDS each, 600] [TARGET...]
-# Three targets at a time. What it finds is in fuzz/artifacts: put it into fuzz/corpus/TARGET under a name
+# Four targets at a time. What it finds is in fuzz/artifacts: put it into fuzz/corpus/TARGET under a name
 # that says what it is, and `cargo test -p fuzz` has it for good. `make test` replays the corpora without any of this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,18 +30,18 @@ fuzz() {
     -max_total_time="$seconds" -max_len=20000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 >"$logs/$1" 2>&1
 }
 status=0
-for ((i = 0; i < ${#targets[@]}; i += 3)); do
-  trio=("${targets[@]:i:3}") pids=()
-  for target in "${trio[@]}"; do
+for ((i = 0; i < ${#targets[@]}; i += 4)); do
+  some=("${targets[@]:i:4}") pids=()
+  for target in "${some[@]}"; do
     fuzz "$target" &
     pids+=($!)
   done
-  for j in "${!trio[@]}"; do
+  for j in "${!some[@]}"; do
     if wait "${pids[j]}"; then result=ok; else result=FAILED status=1; fi
-    printf '%-14s %-7s %s runs, %s\n' "${trio[j]}" "$result" \
-      "$(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/${trio[j]}")" \
-      "$(grep -o 'cov: [0-9]*' "$logs/${trio[j]}" | tail -n 1)"
-    [[ $result == ok ]] || tail -n 40 "$logs/${trio[j]}" >&2
+    printf '%-14s %-7s %s runs, %s\n' "${some[j]}" "$result" \
+      "$(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/${some[j]}")" \
+      "$(grep -o 'cov: [0-9]*' "$logs/${some[j]}" | tail -n 1)"
+    [[ $result == ok ]] || tail -n 40 "$logs/${some[j]}" >&2
   done
 done
 exit $status

@@ -61,7 +61,7 @@ step login 3600 cargo build --locked --release --package login
 step bench 3600 cargo build --locked --profile local --package bench
 
 # Side by side, the others one after the other. Fuzzing takes its time and what of both cores the others leave.
-step fuzz $((fuzz * 3 + 300)) nice -n 10 tools/fuzz.sh "$fuzz" &
+step fuzz $((fuzz * 2 + 300)) nice -n 10 tools/fuzz.sh "$fuzz" &
 {
   step schemathesis 2000 env SECONDS_AT_MOST=1600 tools/schemathesis.sh "$examples" "$seed" "$sequences"
   step faults 1000 env VESTIBULE_FAULTS_SEED=$((seed * 1000)) VESTIBULE_FAULTS_OPERATIONS="$operations" \
