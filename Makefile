@@ -33,6 +33,7 @@ bench: ## start-up, size, CPU, Argon2 by library, scale, cost, load, peers, page
 	cargo build --release --locked --manifest-path bench/hashes/Cargo.toml --target-dir target/hashes
 	cargo build --profile local --locked --package devserver
 	bench/peers/install.sh
+	tools/frontend.sh bench
 	cargo run --profile local --locked --package bench -- all
 
 admin: ## the operators' command line: make admin ARGS="--local users list"

@@ -92,17 +92,30 @@ run_tests() {
   build
 }
 
-browser() {
-  need_npm "browser tests"
+# find_chromium WHAT: what can't be done without.
+find_chromium() {
   CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}
   if [[ -z $CHROMIUM && $(id -u) == 0 && -f /etc/debian_version ]]; then
     apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation || true
     CHROMIUM=$(command -v chromium || true)
   fi
   [[ -n $CHROMIUM ]] || skip "Chromium was not found; install it (Debian: apt-get install chromium fonts-liberation) or \
-name its program in CHROMIUM." "browser tests"
+name its program in CHROMIUM." "$1"
   [[ -x $CHROMIUM ]] || fail "CHROMIUM is no program: $CHROMIUM"
   export CHROMIUM
+}
+
+# What `bench frontend` needs.
+bench() {
+  need_npm "measurements of the pages"
+  find_chromium "measurements of the pages"
+  install
+  if is_stale; then build; fi
+}
+
+browser() {
+  need_npm "browser tests"
+  find_chromium "browser tests"
   # With the features of the whole workspace, as its tests have it: most of it is built already.
   (cd .. && cargo build --quiet --workspace --locked --bin devserver)
   install
@@ -120,7 +133,7 @@ dev() {
 }
 
 case ${1:-} in
-  update | install | build | lint | browser | dev) "$1" ;;
+  update | install | build | lint | browser | bench | dev) "$1" ;;
   test) run_tests ;;
   *)
     cat >&2 <<'USAGE'
@@ -131,6 +144,7 @@ usage: tools/frontend.sh COMMAND
   lint     format, lints and types (make lint)
   test     unit tests, then a build (make test)
   browser  tests in Chromium, which it looks for or installs (make test)
+  bench    what is measured of the pages, and the Chromium for it (make bench)
   dev      Vite, beside make run (make dev-frontend)
 USAGE
     exit 2
