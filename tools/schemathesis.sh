@@ -34,11 +34,12 @@ cmp --silent "$pins" "$venv/pins" || {
     missing "Python 3.11 or newer with its venv module is missing (Debian: apt-get install python3-venv)."
   python3 -m venv "$venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$pins" ||
-    missing "tools/schemathesis.txt could not be installed (no network?)."
+    missing "tools/schemathesis.txt could not be installed: no network, or what came is not what it names (see above)."
   # Written last: an installation that was cut short starts again.
   cp "$pins" "$venv/pins"
 }
 [[ -z $only_install ]] || exit 0
+command -v curl >/dev/null || missing "curl was not found."
 command -v timeout >/dev/null || missing "timeout was not found (macOS: brew install coreutils)."
 
 # DEVSERVER: a server that is built already.
@@ -98,6 +99,7 @@ if grep -E '"level":"error"|panicked at' "$work/log" | head -n 20 | grep . >&2; 
   status=1
 fi
 if ((status != 0)); then
+  mkdir -p target
   cp "$work/log" target/schemathesis-server.log
   echo "schemathesis: seed $seed; the server's log is target/schemathesis-server.log" >&2
 fi

@@ -68,7 +68,7 @@ async fn handle(
     app.store.session_create(&session).await?;
     app.log.write(&Event::of("signed_in", &caller).user(account.user.id).session(session.id));
 
-    // Only now: a sign-in that failed leaves the browser as it was. And whatever fails from here on has not failed it.
+    // Only now: a sign-in that failed leaves the browser as it was. And what fails here has not failed it.
     tokio::join!(throttle.give_back(pass), end_previous(app, signer, &caller, &headers));
     if hasher.is_outdated(&credential.hash)
         && let Ok(to) = hasher.hash(attempt.password).await

@@ -42,7 +42,8 @@ async fn a_get_writes_nothing() {
         let path = path.replace("{id}", &user.id.to_string());
         for method in ["GET", "HEAD", "OPTIONS"] {
             let answer = service.request(method, &path, &[("authorization", &authorization)], ()).await;
-            assert!(answer.status == 405 || methods(item).contains("GET"), "{method} {path}: {}", answer.status);
+            let is_read = methods(item).contains("GET") && method != "OPTIONS";
+            assert_eq!(answer.status, if is_read { 200 } else { 405 }, "{method} {path}");
         }
     }
     let reads = ["GetItem", "BatchGetItem", "Query"];

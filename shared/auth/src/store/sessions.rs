@@ -86,7 +86,7 @@ impl Store {
     }
 
     /// Ends the session of `token`, any generation of it, if the token descends from its sign-in. One that is gone when the
-    /// SDK asks a second time was ended by the first, whose answer was lost, or by somebody else at the same moment.
+    /// SDK asks a second time counts as ended by the first, whose answer may have been lost.
     pub async fn session_end(&self, token: &RefreshToken) -> Result<Ended> {
         let lineage = AttributeValue::B(token.lineage_digest().to_vec().into());
         let delete = self.client.delete_item().table_name(&self.table);

@@ -5,11 +5,14 @@
 //! machine's clock, which the application that looks after them is set to.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use auth::{Clock, SecretSource};
 use auth_testing::{Answer, Function, ISSUER, PASSWORD, TestApp};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::accounts::check_whole;
@@ -18,6 +21,14 @@ use crate::crash::Folder;
 
 const WRONG: &str = "brass candle under loud mountain";
 const NEW_PASSWORD: &str = "wooden lantern over quiet harbour";
+
+/// What became of a function.
+enum End {
+    Killed,
+    Answered,
+    /// The engine was slower than the SDK waits.
+    Busy,
+}
 
 /// A user with two sessions, and what they ask for.
 struct Case {
@@ -79,8 +90,8 @@ impl Case {
     }
 
     /// Starts the function, lets it serve the request, and kills it at its call number `calls_before`. Says whether it
-    /// came to that; if not, it has answered.
-    async fn killed_at(&self, calls_before: usize, takes_effect: bool, keys: &Path, context: &str) -> bool {
+    /// came to that.
+    async fn killed_at(&self, calls_before: usize, takes_effect: bool, keys: &Path, context: &str) -> End {
         let file = |name| keys.join(name).display().to_string();
         let environment = [
             ("TABLE_NAME", self.app.wire.table().to_owned()),
@@ -88,22 +99,26 @@ impl Case {
             ("KEY_SET_FILE", file(KEYS)),
             ("PSEUDONYM_FILE", file(PSEUDONYMS)),
         ];
+        let was_busy = AtomicBool::new(false);
         // Dropped at that call, it drops the process, which kills it.
         let life = async {
             let mut function = Function::start(&binary(self.function), &environment).await.unwrap();
             function.ready().await.unwrap_or_else(|error| panic!("{error}, {context}"));
             function.send(&self.event()).unwrap();
             let (_, answer) = function.answer().await.unwrap_or_else(|error| panic!("{error}, {context}"));
-            let is_as_it_should = answer["statusCode"].as_u64().is_some_and(|status| status < 300);
-            assert!(
-                is_as_it_should || answer["statusCode"] == 401 && self.body.to_string().contains(WRONG),
-                "{answer}, {context}"
-            );
+            let status = answer["statusCode"].as_u64().unwrap();
+            was_busy.store(status == 503, Ordering::SeqCst);
+            let is_refused = status == 401 && self.body.to_string().contains(WRONG);
+            assert!(status < 300 || is_refused || status == 503, "{answer}, {context}");
             function.stop().await.unwrap();
         };
         let was_killed = self.app.wire.kill_at(calls_before, takes_effect, life).await;
         keep_time(&self.app);
-        was_killed
+        match was_busy.load(Ordering::SeqCst) {
+            _ if was_killed => End::Killed,
+            true => End::Busy,
+            false => End::Answered,
+        }
     }
 
     /// The request as API Gateway hands it over.
@@ -131,7 +146,11 @@ impl Case {
             ("cookie", &self.cookie),
         ];
         let body = if self.body.is_null() { String::new() } else { self.body.to_string() };
-        self.app.request(self.method, &self.path, &headers, body).await
+        settled(|| self.app.request(self.method, &self.path, &headers, body.clone())).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        settled(|| self.app.post(path, body.clone())).await
     }
 
     /// Whether the two sessions go on.
@@ -139,7 +158,7 @@ impl Case {
         let mut go_on = [false; 2];
         for (goes_on, tokens) in go_on.iter_mut().zip([&self.own, &self.other]) {
             let body = json!({ "refresh_token": tokens["refresh_token"] });
-            let answer = self.app.post("/auth/refresh", body).await;
+            let answer = self.post("/auth/refresh", body).await;
             assert!([200, 401].contains(&answer.status), "{}", answer.text);
             *goes_on = answer.status == 200;
         }
@@ -147,12 +166,24 @@ impl Case {
     }
 
     async fn login(&self, username: &str, password: &str) -> u16 {
-        self.app.post("/auth/login", json!({ "username": username, "password": password })).await.status
+        self.post("/auth/login", json!({ "username": username, "password": password })).await.status
     }
 }
 
+/// Asks again if the engine was slower than the SDK waits, as on a busy machine.
+async fn settled<F: Future<Output = Answer>>(ask: impl Fn() -> F) -> Answer {
+    for _ in 0..4 {
+        let answer = ask().await;
+        if answer.status != 503 {
+            return answer;
+        }
+    }
+    ask().await
+}
+
 async fn signed_in(app: &TestApp, password: &str) -> Value {
-    let answer = app.post("/auth/login", json!({ "username": "ada", "password": password })).await;
+    let body = json!({ "username": "ada", "password": password });
+    let answer = settled(|| app.post("/auth/login", body.clone())).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.body
 }
@@ -184,7 +215,7 @@ async fn check(name: &str, case: &Case, context: &str) {
         "refresh" => {
             is(200, [true; 2]);
             let body = json!({ "refresh_token": again.body["refresh_token"] });
-            assert_eq!(case.app.post("/auth/refresh", body).await.status, 200, "{context}");
+            assert_eq!(case.post("/auth/refresh", body).await.status, 200, "{context}");
         }
         "logout" => is(204, [false, true]),
         "revoke" | "revoke the others" => is(204, [true, false]),
@@ -232,12 +263,20 @@ fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// When the newest file of a folder was changed.
+/// When the newest source in a folder was changed, but for those that tests alone are made of.
 fn newest(folder: &Path) -> SystemTime {
+    let changed = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            newest(&path)
+        } else if path.extension().is_some_and(|kind| kind == "rs") && !["tests.rs", "vectors.rs"].contains(&&*name) {
+            path.metadata().unwrap().modified().unwrap()
+        } else {
+            SystemTime::UNIX_EPOCH
+        }
+    };
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let times =
-        entries.map(|path| if path.is_dir() { newest(&path) } else { path.metadata().unwrap().modified().unwrap() });
-    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
+    entries.map(changed).max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn keep_time(app: &TestApp) {
@@ -250,6 +289,8 @@ async fn a_function_that_is_killed_at_any_call_leaves_all_or_nothing() {
     let folder = Folder::new("killed");
     keys(&folder.0).await;
     let mut cases = JoinSet::new();
+    // For two cores, each with a process and a hash.
+    let turns = Arc::new(Semaphore::new(3));
     for (name, least) in [
         ("register", 3),
         ("login by address", 5),
@@ -265,16 +306,21 @@ async fn a_function_that_is_killed_at_any_call_leaves_all_or_nothing() {
         ("profile", 3),
         ("rename", 3),
     ] {
-        let keys = folder.0.clone();
+        let (keys, turns) = (folder.0.clone(), turns.clone());
         cases.spawn(async move {
             let mut calls = 0;
             'calls: loop {
                 for takes_effect in [false, true] {
                     let context = format!("{name} killed at call {calls}, which took effect: {takes_effect}");
-                    let case = Case::new(name).await;
-                    if !case.killed_at(calls, takes_effect, &keys, &context).await {
-                        break 'calls;
-                    }
+                    let _turn = turns.acquire().await.unwrap();
+                    let case = loop {
+                        let case = Case::new(name).await;
+                        match case.killed_at(calls, takes_effect, &keys, &context).await {
+                            End::Killed => break case,
+                            End::Answered => break 'calls,
+                            End::Busy => {}
+                        }
+                    };
                     check(name, &case, &context).await;
                 }
                 calls += 1;
