@@ -53,8 +53,7 @@ async fn what_was_acknowledged_outlives_a_kill_at_any_moment() {
         one.check_again(&server.site, &format!("{} in the end, seed {seed}", one.name)).await;
     }
     println!("crash: {kills} kills, {} accounts, {cut_off} requests cut off", all.len());
-    // Few may all come between two requests.
-    assert!((cut_off > 0 || kills < 10) && all.len() as u64 > kills, "the kills hit nobody");
+    assert!(cut_off > 0 && all.len() as u64 > kills, "the kills hit nobody");
 }
 
 /// An account, and what is known of it. What was asked for and not answered is in doubt.
@@ -153,9 +152,14 @@ impl Known {
         }
         if right.is_empty() && !self.is_registered {
             // Then there is nothing of it.
-            let (status, body) = site.ask("POST", "/auth/register", "", self.registration()).await.unwrap();
-            // 409 of a repetition, whose first try had no answer in time.
-            assert!([201, 409].contains(&status), "{status} {body}, {context}");
+            let ask = || site.ask_as("client", "POST", "/auth/register", "", self.registration());
+            let (mut status, mut body) = ask().await.unwrap();
+            let was_busy = status == 503;
+            if was_busy {
+                (status, body) = site.ask("POST", "/auth/register", "", self.registration()).await.unwrap();
+            }
+            // 409 of a repetition alone, whose first try had no answer in time.
+            assert!(status == 201 || was_busy && status == 409, "{status} {body}, {context}");
             let (status, body) = site.ask("POST", "/auth/login", "", self.credentials(PASSWORD)).await.unwrap();
             assert_eq!(status, 200, "{body}, {context}");
             self.is_registered = true;

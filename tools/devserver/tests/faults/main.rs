@@ -55,10 +55,7 @@ async fn nothing_is_lost_or_half_done_when_the_wire_fails() {
         let all = ["reuse_detected", "refresh_retried", "logged_out", "session_revoked", "all_sessions_revoked"];
         assert!(all.iter().all(|name| records.contains_key(*name)), "not all of {all:?} were met");
     }
-    // Else it would be a test of faults that hit nobody, or of a service that is always down. One world may be either.
-    if operations <= OF_A_WORLD {
-        return;
-    }
+    // Else it would be a test of faults that hit nobody, or of a service that is always down.
     let unavailable = answers.get(&503).copied().unwrap_or(0);
     assert!(unavailable * 50 >= done && unavailable * 4 <= done, "{unavailable} of {done} had no success");
 }
