@@ -90,8 +90,6 @@ pub(crate) struct Aws {
     pub credentials: SharedCredentialsProvider,
     /// Connections to AWS, which all clients share.
     pub https: SharedHttpClient,
-    /// A certificate that is trusted beside Amazon's to say who serves the table: only where this machine does.
-    pub local_authority: Option<String>,
     /// Made by [`Config::local`], never by the environment.
     pub is_local: bool,
 }
@@ -170,8 +168,7 @@ impl Config {
                         .provider_name("local")
                         .build(),
                 ),
-                https: sdk::amazon_https_client(),
-                local_authority: None,
+                https: sdk::https_client(None),
                 is_local: true,
             },
         }
@@ -227,6 +224,16 @@ impl Config {
             reader.secret("KEY_SET_SECRET_ID", "KEY_SET_FILE"),
             reader.secret("PSEUDONYM_SECRET_ID", "PSEUDONYM_FILE"),
         );
+        let audit_event_bus = reader.text("AUDIT_EVENT_BUS");
+        let in_secret = |source: &Option<SecretSource>| matches!(source, Some(SecretSource::Secret(_)));
+        let authority = reader.local_authority(
+            "LOCAL_AUTHORITY_FILE",
+            &[
+                ("AWS_ENDPOINT_URL_DYNAMODB", true),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", in_secret(&key_set) || in_secret(&pseudonym_key)),
+                ("AWS_ENDPOINT_URL_EVENTBRIDGE", audit_event_bus.is_some()),
+            ],
+        );
         let config = Self {
             table: reader.required("TABLE_NAME"),
             audience: reader.text("AUDIENCE").unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
@@ -238,7 +245,7 @@ impl Config {
             pseudonym_key,
             registrations_per_hour: reader.number("REGISTRATIONS_PER_HOUR", DEFAULT_REGISTRATIONS, 1..=1_000_000),
             breached_passwords_url: reader.base_url("BREACHED_PASSWORDS_URL"),
-            audit_event_bus: reader.text("AUDIT_EVENT_BUS"),
+            audit_event_bus,
             metrics_stack: reader.stack("METRICS_STACK"),
             requires_origin_proof: reader.flag("REQUIRE_ORIGIN_PROOF"),
             refresh_cookie: REFRESH_COOKIE.to_owned(),
@@ -249,8 +256,7 @@ impl Config {
                 secrets_endpoint: reader.text("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
                 events_endpoint: reader.text("AWS_ENDPOINT_URL_EVENTBRIDGE"),
                 credentials: SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
-                https: sdk::amazon_https_client(),
-                local_authority: reader.local_authority("LOCAL_AUTHORITY_FILE", "AWS_ENDPOINT_URL_DYNAMODB"),
+                https: sdk::https_client(authority.as_deref()),
                 is_local: false,
             },
         };
@@ -301,13 +307,14 @@ impl Reader<'_> {
         None
     }
 
-    /// The certificate in a file, for an endpoint on this machine alone: in AWS nobody but Amazon is trusted.
-    fn local_authority(&mut self, name: &str, endpoint: &str) -> Option<String> {
+    /// The certificate in a file, if each endpoint that is in use is on this machine: in AWS nobody but Amazon is trusted.
+    fn local_authority(&mut self, name: &str, endpoints: &[(&str, bool)]) -> Option<String> {
         let path = self.text(name)?;
-        let endpoint = self.text(endpoint).unwrap_or_default();
-        if !endpoint.strip_prefix("https://").is_some_and(is_loopback) {
-            self.faults.push(format!("{name} is for a table that this machine serves over https"));
-            return None;
+        for (endpoint, _) in endpoints.iter().filter(|(_, is_in_use)| *is_in_use) {
+            if !self.text(endpoint).unwrap_or_default().strip_prefix("https://").is_some_and(is_loopback) {
+                self.faults.push(format!("{name} needs {endpoint} to be https on loopback"));
+                return None;
+            }
         }
         let text = std::fs::read_to_string(path);
         text.map_err(|error| self.faults.push(format!("{name} is not readable: {}", error.kind()))).ok()
@@ -429,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn another_authority_is_trusted_for_a_table_on_this_machine_alone() {
+    fn another_authority_is_trusted_for_services_of_this_machine_alone() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/amazon-roots.crt");
         let authority = |endpoint, file| {
             let variables = [
@@ -438,11 +445,11 @@ mod tests {
                 ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
                 ("LOCAL_AUTHORITY_FILE", file),
             ];
-            read(&variables).map(|config| config.aws.local_authority).map_err(|error| error.to_string())
+            read(&variables).map(drop).map_err(|error| error.to_string())
         };
-        assert_eq!(authority("", ""), Ok(None));
+        assert_eq!(authority("", ""), Ok(()));
         for endpoint in ["https://localhost:8000", "https://127.0.0.1", "https://[::1]:1/"] {
-            assert!(authority(endpoint, file).unwrap().unwrap().contains("BEGIN CERTIFICATE"), "{endpoint}");
+            assert_eq!(authority(endpoint, file), Ok(()), "{endpoint}");
         }
         for endpoint in [
             "",
@@ -453,8 +460,28 @@ mod tests {
             "https://localhost:8000?@example.com",
             "https://localhost#@example.com",
         ] {
-            let fault = "LOCAL_AUTHORITY_FILE is for a table that this machine serves over https";
+            let fault = "LOCAL_AUTHORITY_FILE needs AWS_ENDPOINT_URL_DYNAMODB to be https on loopback";
             assert_eq!(authority(endpoint, file), Err(fault.to_owned()), "{endpoint}");
+        }
+        for (name, endpoint) in [
+            ("KEY_SET_SECRET_ID", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            ("PSEUDONYM_SECRET_ID", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            ("AUDIT_EVENT_BUS", "AWS_ENDPOINT_URL_EVENTBRIDGE"),
+        ] {
+            let with = |value| {
+                let mut variables = vec![("TABLE_NAME", "t"), ("AWS_REGION", "r"), ("LOCAL_AUTHORITY_FILE", file)];
+                variables.extend([
+                    ("AWS_ENDPOINT_URL_DYNAMODB", "https://localhost:1"),
+                    (name, "x"),
+                    (endpoint, value),
+                ]);
+                read(&variables).map(drop).map_err(|error| error.to_string())
+            };
+            let fault = format!("LOCAL_AUTHORITY_FILE needs {endpoint} to be https on loopback");
+            for elsewhere in ["", "http://localhost:1", "https://amazonaws.com"] {
+                assert_eq!(with(elsewhere), Err(fault.clone()), "{name}");
+            }
+            assert_eq!(with("https://localhost:2"), Ok(()), "{name}");
         }
         let fault = "LOCAL_AUTHORITY_FILE is not readable: entity not found";
         assert_eq!(authority("https://localhost:8000", "/nowhere"), Err(fault.to_owned()));

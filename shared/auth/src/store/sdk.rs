@@ -29,9 +29,6 @@ pub fn dynamodb(aws: &Aws) -> aws_sdk_dynamodb::Config {
     let mut config =
         aws_sdk_dynamodb::config::Builder::from(&shared(aws)).retry_classifier(Conflicts).interceptor(Retries);
     config.set_endpoint_url(aws.dynamodb_endpoint.clone());
-    if let Some(authority) = &aws.local_authority {
-        config.set_http_client(Some(https_client(&[AMAZON_ROOTS, authority])));
-    }
     config.build()
 }
 
@@ -65,16 +62,11 @@ fn shared(aws: &Aws) -> SdkConfig {
 const AMAZON_ROOTS: &str = include_str!("../../amazon-roots.crt");
 
 /// One for all of a function's clients, and so one pool of connections, one TLS configuration and one trust store.
-pub fn amazon_https_client() -> SharedHttpClient {
-    https_client(&[AMAZON_ROOTS])
-}
-
-fn https_client(roots: &[&str]) -> SharedHttpClient {
+/// Another authority, in PEM, is trusted beside Amazon's.
+pub fn https_client(authority: Option<&str>) -> SharedHttpClient {
     let builder = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-    SharedHttpClient::new(OnDemand(match context(roots) {
-        Some(context) => builder.tls_context(context).build_https(),
-        None => builder.build_https(),
-    }))
+    let roots = [AMAZON_ROOTS].into_iter().chain(authority);
+    SharedHttpClient::new(OnDemand(builder.tls_context(context(roots)).build_https()))
 }
 
 /// Left to itself, a client of the SDK's builds a connector for each service before the one that it uses, trust store and
@@ -97,9 +89,10 @@ impl HttpClient for OnDemand {
 pub fn https_connector(roots: Roots) -> Connector {
     let builder = Connector::builder().pool_max_idle_per_host(0);
     let builder = builder.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc));
-    match roots.context() {
-        Some(context) => builder.tls_context(context).build(),
-        None => builder.build(),
+    match roots {
+        Roots::Amazon => builder.tls_context(context([AMAZON_ROOTS])).build(),
+        #[cfg(feature = "strength")]
+        Roots::System => builder.build(),
     }
 }
 
@@ -112,21 +105,11 @@ pub enum Roots {
     System,
 }
 
-impl Roots {
-    /// `None` is the default context, which trusts the system's roots.
-    fn context(self) -> Option<tls::TlsContext> {
-        match self {
-            Self::Amazon => context(&[AMAZON_ROOTS]),
-            #[cfg(feature = "strength")]
-            Self::System => None,
-        }
-    }
-}
-
-/// Trusts these, each text one or more certificates in PEM, and nobody else. Never `None` with a constant store.
-fn context(roots: &[&str]) -> Option<tls::TlsContext> {
-    let roots = roots.iter().fold(tls::TrustStore::empty(), |store, pem| store.with_pem_certificate(*pem));
-    tls::TlsContext::builder().with_trust_store(roots).build().ok()
+/// Trusts these, each text one or more certificates in PEM, and nobody else.
+#[allow(clippy::expect_used, reason = "going on without it would trust the system's roots")]
+fn context<'a>(roots: impl IntoIterator<Item = &'a str>) -> tls::TlsContext {
+    let roots = roots.into_iter().fold(tls::TrustStore::empty(), tls::TrustStore::with_pem_certificate);
+    tls::TlsContext::builder().with_trust_store(roots).build().expect("building a context cannot fail")
 }
 
 /// Up to four tries with full jitter.
