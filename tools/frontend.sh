@@ -58,7 +58,7 @@ npm_missing() {
   ((${version%%.*} >= least)) || echo "Node $version is too old; $hint."
 }
 
-# For steps that a developer without npm can do without: ends the script, in CI as a failure.
+# For steps that a developer without npm can do without: ends the script, in CI (or with MUST) as a failure.
 need_npm() {
   local missing
   missing=$(npm_missing)
@@ -69,7 +69,7 @@ need_npm() {
 # skip WHY WHAT
 skip() {
   echo "frontend: $1 Not done: $2." >&2
-  [[ -z ${CI:-} ]] || exit 1
+  [[ -z ${CI:-}${MUST:-} ]] || exit 1
   exit 0
 }
 
@@ -105,12 +105,18 @@ name its program in CHROMIUM." "$1"
   export CHROMIUM
 }
 
-# What `bench frontend` needs.
+# What `bench frontend` needs, without which there is no page of measurements.
 bench() {
+  MUST=1
   need_npm "measurements of the pages"
   find_chromium "measurements of the pages"
   install
   if is_stale; then build; fi
+}
+
+measure() {
+  bench
+  exec npm run --silent measure -- "$@"
 }
 
 browser() {
@@ -134,6 +140,7 @@ dev() {
 
 case ${1:-} in
   update | install | build | lint | browser | bench | dev) "$1" ;;
+  measure) measure "${@:2}" ;;
   test) run_tests ;;
   *)
     cat >&2 <<'USAGE'
@@ -145,6 +152,7 @@ usage: tools/frontend.sh COMMAND
   test     unit tests, then a build (make test)
   browser  tests in Chromium, which it looks for or installs (make test)
   bench    what is measured of the pages, and the Chromium for it (make bench)
+  measure  measures them (bench frontend)
   dev      Vite, beside make run (make dev-frontend)
 USAGE
     exit 2

@@ -1,13 +1,12 @@
-// Our login as a Lambda function in Node: AWS SDK v3, jose, and Argon2id by @node-rs/argon2. Beside it in this file is the
-// smallest client of the Runtime API: aws-lambda-ric compiles libcurl at its installation, which needs cmake and more.
+// Our login as a Lambda function in Node: AWS SDK v3, jose, and Argon2id by @node-rs/argon2.
 import { createHash, createPrivateKey, randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { Agent, request } from "node:http";
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
-import { hash, verify } from "@node-rs/argon2";
+import { verify } from "@node-rs/argon2";
 import { SignJWT } from "jose";
+import { answer, serve } from "./lambda_runtime.mjs";
 
-const { AWS_LAMBDA_RUNTIME_API, KEY_SET_FILE, TABLE_NAME } = process.env;
+const { KEY_SET_FILE, TABLE_NAME } = process.env;
 const ACCESS_SECONDS = 600;
 const SESSION_SECONDS = 1_209_600;
 
@@ -15,9 +14,10 @@ const dynamodb = new DynamoDBClient({});
 const [{ pkcs8, jwk }] = JSON.parse(readFileSync(KEY_SET_FILE, "utf8")).signing;
 const key = createPrivateKey({ key: Buffer.from(pkcs8, "base64url"), format: "der", type: "pkcs8" });
 // What an unknown account's password is compared with.
-const nobody = await hash(randomBytes(16), { memoryCost: 19456, timeCost: 2, parallelism: 1 });
+const nobody =
+	"$argon2id$v=19$m=19456,t=2,p=1$d/sRtnyUBiramd42QJHmPA$E/BeIo0Y5y0XcsfB5D8h9rJGofIBYZwGeg4ONDA+MRc";
 
-async function handler(event) {
+await serve(async (event) => {
 	const { email, password } = JSON.parse(event.body);
 	if (typeof email !== "string" || typeof password !== "string") return answer(422, { code: "invalid" });
 	const read = new GetItemCommand({
@@ -56,39 +56,4 @@ async function handler(event) {
 		expires_in: ACCESS_SECONDS,
 		refresh_token: refreshToken,
 	});
-}
-
-function answer(statusCode, body) {
-	return {
-		statusCode,
-		headers: { "content-type": "application/json", "cache-control": "no-store" },
-		body: JSON.stringify(body),
-	};
-}
-
-const agent = new Agent({ keepAlive: true });
-const [host, port] = AWS_LAMBDA_RUNTIME_API.split(":");
-
-function call(method, path, body) {
-	return new Promise((resolve, reject) => {
-		const sent = request({ agent, host, port, method, path: `/2018-06-01/runtime/${path}` }, (response) => {
-			const chunks = [];
-			response.on("data", (chunk) => chunks.push(chunk));
-			response.on("end", () => resolve({ headers: response.headers, text: Buffer.concat(chunks).toString() }));
-			response.on("error", reject);
-		});
-		sent.on("error", reject);
-		sent.end(body);
-	});
-}
-
-for (;;) {
-	const { headers, text } = await call("GET", "invocation/next");
-	const id = headers["lambda-runtime-aws-request-id"];
-	try {
-		await call("POST", `invocation/${id}/response`, JSON.stringify(await handler(JSON.parse(text))));
-	} catch (error) {
-		const body = { errorType: error.name, errorMessage: error.message };
-		await call("POST", `invocation/${id}/error`, JSON.stringify(body));
-	}
-}
+});

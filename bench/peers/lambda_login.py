@@ -2,29 +2,24 @@
 
 import hashlib
 import json
-import os
 import secrets
 import time
 import uuid
 from base64 import urlsafe_b64decode
-from pathlib import Path
 
-import boto3
 import jwt
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from lambda_common import TABLE, answer, dynamodb, signing
 
-TABLE = os.environ["TABLE_NAME"]
 ACCESS_SECONDS = 600
 SESSION_SECONDS = 1_209_600
 
-dynamodb = boto3.client("dynamodb")
-signing = json.loads(Path(os.environ["KEY_SET_FILE"]).read_text())["signing"][0]
 key = load_der_private_key(urlsafe_b64decode(signing["pkcs8"] + "=="), None)
 hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # What an unknown account's password is compared with.
-nobody = hasher.hash(secrets.token_hex(16))
+nobody = "$argon2id$v=19$m=19456,t=2,p=1$d/sRtnyUBiramd42QJHmPA$E/BeIo0Y5y0XcsfB5D8h9rJGofIBYZwGeg4ONDA+MRc"
 
 
 def handler(event, _context):
@@ -73,8 +68,3 @@ def handler(event, _context):
             "refresh_token": refresh_token,
         },
     )
-
-
-def answer(status, body):
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
-    return {"statusCode": status, "headers": headers, "body": json.dumps(body)}

@@ -9,14 +9,20 @@ use crate::stage::Stage;
 pub enum Endpoint {
     Register,
     Login,
+    LoginByUsername,
     Refresh,
     Logout,
     ProfileRead,
     ProfileChange,
+    NewUsername,
     PasswordChange,
     SessionsList,
     SessionRevoke,
+    SessionsRevokeAll,
+    SessionsRevokeOthers,
     KeySet,
+    Openid,
+    ApiDocument,
     Health,
 }
 
@@ -30,17 +36,23 @@ pub struct Documented {
 }
 
 impl Endpoint {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Register,
         Self::Login,
+        Self::LoginByUsername,
         Self::Refresh,
         Self::Logout,
         Self::ProfileRead,
         Self::ProfileChange,
+        Self::NewUsername,
         Self::PasswordChange,
         Self::SessionsList,
         Self::SessionRevoke,
+        Self::SessionsRevokeAll,
+        Self::SessionsRevokeOthers,
         Self::KeySet,
+        Self::Openid,
+        Self::ApiDocument,
         Self::Health,
     ];
 
@@ -49,14 +61,20 @@ impl Endpoint {
         match self {
             Self::Register => "register",
             Self::Login => "login by e-mail",
+            Self::LoginByUsername => "login by username",
             Self::Refresh => "refresh",
             Self::Logout => "logout",
             Self::ProfileRead => "profile, read",
             Self::ProfileChange => "profile, change",
+            Self::NewUsername => "profile, new username",
             Self::PasswordChange => "password change",
             Self::SessionsList => "list of sessions",
             Self::SessionRevoke => "end one session",
+            Self::SessionsRevokeAll => "end every session",
+            Self::SessionsRevokeOthers => "end every other session",
             Self::KeySet => "key set, served",
+            Self::Openid => "OpenID configuration",
+            Self::ApiDocument => "the API's document",
             Self::Health => "health",
         }
     }
@@ -65,32 +83,34 @@ impl Endpoint {
     pub fn function(self) -> &'static str {
         match self {
             Self::Register => "register",
-            Self::Login => "login",
+            Self::Login | Self::LoginByUsername => "login",
             Self::Refresh => "refresh",
             Self::Logout => "logout",
-            Self::ProfileRead | Self::ProfileChange => "profile",
+            Self::ProfileRead | Self::ProfileChange | Self::NewUsername => "profile",
             Self::PasswordChange => "password",
-            Self::SessionsList | Self::SessionRevoke => "sessions",
-            Self::KeySet | Self::Health => "discovery",
+            Self::SessionsList | Self::SessionRevoke | Self::SessionsRevokeAll | Self::SessionsRevokeOthers => {
+                "sessions"
+            }
+            Self::KeySet | Self::Openid | Self::ApiDocument | Self::Health => "discovery",
         }
     }
 
     pub fn status(self) -> u16 {
         match self {
             Self::Register => 201,
-            Self::Logout | Self::SessionRevoke => 204,
+            Self::Logout | Self::SessionRevoke | Self::SessionsRevokeAll | Self::SessionsRevokeOthers => 204,
             _ => 200,
         }
     }
 
     /// Whether it computes a hash, which is most of its time.
     pub fn hashes(self) -> bool {
-        matches!(self, Self::Register | Self::Login | Self::PasswordChange)
+        matches!(self, Self::Register | Self::Login | Self::LoginByUsername | Self::PasswordChange)
     }
 
     /// Whether it signs an access token.
     pub fn signs(self) -> bool {
-        matches!(self, Self::Login | Self::Refresh | Self::PasswordChange)
+        matches!(self, Self::Login | Self::LoginByUsername | Self::Refresh | Self::PasswordChange)
     }
 
     /// What so many calls in turn need, each with an input of its own where one can be made only once.
@@ -98,14 +118,18 @@ impl Endpoint {
         let event = stage.event(match self {
             Self::Register => "register",
             Self::Login => "login",
+            Self::LoginByUsername => "login-username",
             Self::Refresh => "refresh",
             Self::Logout => "logout",
             Self::ProfileRead => "profile",
-            Self::ProfileChange => "profile-patch",
+            Self::ProfileChange | Self::NewUsername => "profile-patch",
             Self::PasswordChange => "password-change",
             Self::SessionsList => "sessions",
             Self::SessionRevoke => "sessions-revoke",
+            Self::SessionsRevokeAll | Self::SessionsRevokeOthers => "sessions-revoke-all",
             Self::KeySet => "discovery",
+            Self::Openid => "discovery-openid",
+            Self::ApiDocument => "discovery-openapi",
             Self::Health => "discovery-health",
         })?;
         let mut events = Vec::with_capacity(count);
@@ -126,12 +150,18 @@ impl Endpoint {
                         body["username"] = name.into();
                     })?;
                 }
-                Self::Login => {
+                Self::Login | Self::LoginByUsername => {
                     // Who never fails pays for one write more in five sign-ins: that is in, and no heap of sessions is.
                     if number % 5 == 0 {
                         visitor = stage.new_account().await?;
                     }
-                    edit(&mut event, |body| body["email"] = visitor.email.as_str().into())?;
+                    edit(&mut event, |body| {
+                        if self == Self::Login {
+                            body["email"] = visitor.email.as_str().into();
+                        } else {
+                            body["username"] = visitor.username.as_str().into();
+                        }
+                    })?;
                 }
                 Self::Refresh | Self::Logout => {
                     let (_, tokens) = stage.open_session(&user).await?;
@@ -142,7 +172,12 @@ impl Endpoint {
                     // What changes nothing is not written.
                     edit(&mut event, |body| body["bio"] = format!("Notes, {number}").into())?;
                 }
-                Self::PasswordChange => {
+                Self::NewUsername => {
+                    authorize(&mut event, tokens.access_token.expose());
+                    event["body"] = json!({ "username": stage.new_name() }).to_string().into();
+                }
+                Self::PasswordChange | Self::SessionsRevokeAll => {
+                    event["rawQueryString"] = "".into();
                     let user = stage.new_account().await?;
                     authorize(&mut event, stage.open_session(&user).await?.1.access_token.expose());
                 }
@@ -154,8 +189,12 @@ impl Endpoint {
                     event["rawPath"] = path;
                     event["pathParameters"] = json!({ "id": session.id.to_string() });
                 }
+                Self::SessionsRevokeOthers => {
+                    authorize(&mut event, tokens.access_token.expose());
+                    event["rawQueryString"] = "keep=current".into();
+                }
                 Self::ProfileRead | Self::SessionsList => authorize(&mut event, tokens.access_token.expose()),
-                Self::KeySet | Self::Health => {}
+                Self::KeySet | Self::Openid | Self::ApiDocument | Self::Health => {}
             }
             events.push(event.to_string());
         }
@@ -167,7 +206,7 @@ impl Endpoint {
     pub fn documented(self) -> Result<Documented, String> {
         match self {
             // An instance has the key set.
-            Self::KeySet | Self::Health => Ok(Documented::default()),
+            Self::KeySet | Self::Openid | Self::ApiDocument | Self::Health => Ok(Documented::default()),
             _ => documented(DATA_MODEL, self.name()),
         }
     }

@@ -1,4 +1,4 @@
-//! What the pages cost a visitor: `npm run measure` of the front end does the work, and this shows its figures.
+//! What the pages cost a visitor: `tools/frontend.sh measure` does the work, and this shows its figures.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,21 +13,15 @@ use crate::stage::Folder;
 pub async fn measure() -> Result<Section, String> {
     let folder = Folder::new("frontend")?;
     let file = folder.path().join("figures.json");
-    let mut command = Command::new("npm");
-    command.args(["run", "--silent", "measure", "--", "--json"]).arg(&file);
-    command
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../frontend"))
-        .env("SERVER_BINARY", binary("local/devserver")?);
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/frontend.sh"));
+    command.args(["measure", "--json"]).arg(&file).env("SERVER_BINARY", binary("local/devserver")?).kill_on_drop(true);
     // It prints the figures, too; here that is done below. It ends with 1 when a bar is missed: the file says whether
     // it measured.
-    if let Err(error) = command.stdin(Stdio::null()).stdout(Stdio::null()).status().await {
-        eprintln!("frontend: npm: {error}");
-    }
-    let (method, figures) = read(&file).unwrap_or_else(|error| {
-        eprintln!("frontend: {error}");
-        let why = "Not measured: Node, the packages (`tools/frontend.sh install`) or Chromium were missing, or failed.";
-        (why.to_owned(), vec![Figure::new("all figures", "none").bar("measured", false)])
-    });
+    let output = command.stdin(Stdio::null()).output().await.map_err(|error| format!("tools/frontend.sh: {error}"))?;
+    let (method, figures) = read(&file).map_err(|error| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        format!("{error}: {}", said.trim().lines().last().unwrap_or("and nothing says why"))
+    })?;
     Ok(Section { title: "Pages", command: "bench frontend", method, figures })
 }
 

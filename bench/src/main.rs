@@ -2,7 +2,7 @@
 //!
 //! `bench TASK` prints its figures, for each of [`TASKS`]; `bench all` also rewrites RESULTS.md. `scale` takes a number of users at
 //! most. The binaries must be built already, the functions one package at a time: cargo unifies features over what is built
-//! together (see the Makefile). Ends with 1 if a bar is missed.
+//! together (see the Makefile). Ends with 1 if a bar is missed and the page does not say why.
 
 mod bare_hash;
 mod burst;
@@ -31,14 +31,20 @@ use std::time::Instant;
 
 use bare_hash::Pages;
 use results::Section;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
-    match run(&task).await {
+    let ended = tokio::select! {
+        ended = run(&task) => ended,
+        // What runs is dropped, and with it every process and folder of this one.
+        signal = interrupted() => Err(signal),
+    };
+    match ended {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            eprintln!("bench: a bar is missed");
+            eprintln!("bench: a bar is missed, and nothing says why");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -48,8 +54,17 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether all bars are held.
+async fn interrupted() -> String {
+    let Ok(mut ended) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "interrupted".to_owned(),
+        _ = ended.recv() => "told to end".to_owned(),
+    }
+}
+
+/// Whether all bars are held, or accounted for.
 async fn run(task: &str) -> Result<bool, String> {
+    let begin = Instant::now();
     let sections = match task {
         bare_hash::FRESH => return bare_hash::print_fresh(Pages::Ordinary).map(|()| true),
         bare_hash::FRESH_HUGE => return bare_hash::print_fresh(Pages::Huge).map(|()| true),
@@ -74,9 +89,9 @@ async fn run(task: &str) -> Result<bool, String> {
     }
     if task == "all" {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md");
-        std::fs::write(path, results::page(&sections)).map_err(|error| format!("{path}: {error}"))?;
+        std::fs::write(path, results::page(&sections, begin.elapsed())).map_err(|error| format!("{path}: {error}"))?;
     }
-    Ok(sections.iter().all(Section::is_held))
+    Ok(sections.iter().all(Section::is_accounted_for))
 }
 
 const TASKS: &str =

@@ -293,6 +293,12 @@ fn start_and_memory(name: &str, starts: &mut [Duration], kib: u64, how: &str) ->
 
 fn section(subjects: &mut [Subject], starts: Vec<Figure>) -> Section {
     let mut figures = Vec::new();
+    let again: Vec<_> = (subjects.iter())
+        .map(|subject| (subject.name, subject.clients.iter().map(|client| client.asked_again).sum::<u32>()))
+        .filter(|(_, times)| *times > 0)
+        .map(|(name, times)| format!("{times} of {name}"))
+        .collect();
+    let again = if again.is_empty() { "none was".to_owned() } else { again.join(", ") };
     let ticks = subjects.iter().flat_map(|subject| &subject.tasks).flat_map(|task| &task.loads);
     let fewest = ticks.map(|load| load.cpu.as_millis() / 10).min().unwrap_or(0);
     for operation in [Operation::Login, Operation::Refresh, Operation::Profile] {
@@ -317,16 +323,21 @@ fn section(subjects: &mut [Subject], starts: Vec<Figure>) -> Section {
              another is named. All run side by side and take turns: after a warm-up {ROUNDS} blocks of {:.1} s or more for each \
              operation, with 1 client and with 8, each with a connection and an account of its own and its next request as \
              soon as the last is answered. Figures are for 1 / for 8 clients. An answer counts only with its status and a \
-             token or a name in its body; any other ends the run. *CPU*: user and system time per request of the process and \
+             token or a name in its body; any other ends the run. A request whose connection ended, or that had no answer in 20 s, is made \
+             once more, and its time is that of both: {again}. *CPU*: user and system time per request of the process and \
              all that descend from it, from /proc; at least {fewest} ticks of 10 ms are behind each. *p50*, *p99*: wall time \
              of an answer; where there are fewer than 100, p99 is the slowest. Functions, ours and the Lambda peers', are \
-             under the same fake Runtime API with an instance for each client; the embedded engine that they ask is, like \
+             under the same fake Runtime API with an instance for each client. The Lambda peers' login makes two calls of DynamoDB, and no \
+             throttle, roles or audit record, where ours makes four; their profile makes ours' one, and has its key from a file, where \
+             ours reads the published set from the table when it starts. The embedded engine that they ask is, like \
              the clients, in the process of the bench, and no part of their CPU, whereas servers have their database in \
              their own. AWS's runtime client for Node compiles libcurl when it is installed, so the Node Lambda has a loop of \
              its own. *Start*: from before the process is made to its first answer, for functions the event's, its hash included; \
-             median of {STARTS}. *Memory*: PSS of the process and all that descend from it after a load, for servers of 8 \
+             median of {STARTS}; over TLS, as in *Start and size*, with RS256 keys for all, of {}. Node's Argon2 (@node-rs/argon2) is \
+             argon2-rust in *Argon2id, library by library*; Python's (argon2-cffi) the C reference; Better Auth's the former. *Memory*: PSS of the process and all that descend from it after a load, for servers of 8 \
              clients, for functions one instance's. Node {}, {}, {} cores, shared with those who ask.",
             BLOCK.as_secs_f64(),
+            functions::TLS_STARTS,
             said("node"),
             said("python3"),
             cores(),

@@ -74,7 +74,7 @@ fn ticks(number: u64) -> Duration {
 /// CPU time of the thread that asks, in nanoseconds.
 pub fn own_thread_cpu_time() -> Result<Duration, String> {
     let stat = read("/proc/thread-self/schedstat")?;
-    let running = stat.split_whitespace().next().and_then(|field| field.parse().ok());
+    let running = running_nanos(&stat).filter(|nanos| *nanos > 0);
     running.map(Duration::from_nanos).ok_or_else(|| "/proc/thread-self/schedstat is not understood".to_owned())
 }
 
@@ -88,8 +88,11 @@ impl ThreadTimes {
         for task in std::fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))? {
             let name = task.map_err(|error| format!("{tasks}: {error}"))?.file_name().to_string_lossy().into_owned();
             let Ok(stat) = read(&format!("{tasks}/{name}/schedstat")) else { continue };
-            let running = stat.split_whitespace().next().and_then(|field| field.parse().ok());
-            times.insert(name, running.ok_or_else(|| format!("{tasks}: schedstat is not understood"))?);
+            times.insert(name, running_nanos(&stat).ok_or_else(|| format!("{tasks}: schedstat is not understood"))?);
+        }
+        // A kernel that does not count says 0, and every bar would be held.
+        if times.values().all(|nanos| *nanos == 0) {
+            return Err(format!("{tasks}: the kernel does not count the time of threads"));
         }
         Ok(Self(times))
     }
@@ -99,6 +102,10 @@ impl ThreadTimes {
         let spent = self.0.iter().map(|(name, now)| now.saturating_sub(then.0.get(name).copied().unwrap_or(0)));
         Duration::from_nanos(spent.sum())
     }
+}
+
+fn running_nanos(schedstat: &str) -> Option<u64> {
+    schedstat.split_whitespace().next()?.parse().ok()
 }
 
 /// Resident memory in KiB.

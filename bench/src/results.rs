@@ -26,8 +26,9 @@ pub struct Figure {
 }
 
 impl Section {
-    pub fn is_held(&self) -> bool {
-        self.figures.iter().all(|figure| figure.bar.as_ref().is_none_or(|(_, held)| *held))
+    /// Whether each bar is held, or the page says why it is not.
+    pub fn is_accounted_for(&self) -> bool {
+        self.figures.iter().all(|figure| !figure.is_missed() || figure.because.is_some())
     }
 }
 
@@ -80,14 +81,17 @@ pub fn not_measured(title: &'static str, command: &'static str, error: &str) -> 
     Section { title, command, method: format!("Not measured: {error}"), figures }
 }
 
-/// RESULTS.md.
-pub fn page(sections: &[Section]) -> String {
+/// RESULTS.md, of a run that took so long.
+pub fn page(sections: &[Section], took: Duration) -> String {
     let now = Clock::System.now().rfc3339();
     let (day, time) = now.split_once('T').unwrap_or((&now, ""));
     let mut page = format!(
-        "# Measurements\n\nWritten by `make bench` on {day} at {} UTC; do not edit. Times depend on the machine, so their \
-         bars are ratios of two things measured in the same run; those of pages have a network and a processor of their own.\n\n{}\n",
+        "# Measurements\n\nWritten by `make bench` on {day} at {} UTC, of {}, in {} s without the builds; do not edit. Times depend \
+         on the machine, so their bars are ratios of two things measured in the same run; those of pages have a network and a \
+         processor of their own. A bar that is missed has its reason below its table.\n\n{}\n",
         time.get(..5).unwrap_or_default(),
+        source(),
+        took.as_secs(),
         machine(),
     );
     for section in sections {
@@ -95,6 +99,18 @@ pub fn page(sections: &[Section]) -> String {
         let _ = write!(page, "\n{section}");
     }
     page
+}
+
+/// The commit, and whether the files are another's.
+fn source() -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else { return "no known commit".to_owned() };
+    let changes = git(&["status", "--porcelain", "--", ":/", ":!/bench/RESULTS.md"]);
+    let is_changed = changes.is_none_or(|files| !files.is_empty());
+    format!("commit {commit}{}", if is_changed { " and changes that are in none" } else { "" })
 }
 
 fn machine() -> String {

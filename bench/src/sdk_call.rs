@@ -3,7 +3,6 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use auth::{Session, User};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -21,8 +20,10 @@ pub struct SdkCall {
 }
 
 impl SdkCall {
-    /// `kind` is `profile` or `refresh`.
-    pub async fn start(kind: &str, stage: &Stage, user: &User, session: &Session) -> Result<Self, String> {
+    /// `kind` is `login`, `profile` or `refresh`, of an account of its own.
+    pub async fn start(kind: &str, stage: &Stage) -> Result<Self, String> {
+        let user = stage.new_account().await?;
+        let (session, _) = stage.open_session(&user).await?;
         let mut child = Command::new(binary("release/sdk-call")?)
             .args([kind, stage.endpoint(), TABLE, &user.id.to_string(), &session.id.to_string()])
             .stdin(Stdio::piped())

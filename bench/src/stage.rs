@@ -1,5 +1,6 @@
 //! What a function needs around it: the table in this process, a key set in a file, an account and its session.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,8 +10,11 @@ use auth::{
     Pseudonyms, Random, SecretSource, Session, Signer, Status, Tokens, User, UserId, Username,
 };
 use auth_testing::Wire;
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
 use engine::Engine;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::process::own_thread_cpu_time;
@@ -21,6 +25,8 @@ pub struct Stage {
     engine: Engine,
     endpoint: String,
     tls: Tls,
+    /// Of the engine and of Secrets Manager, over TLS.
+    tls_endpoints: [String; 2],
     access_token: String,
     app: App,
     signer: Signer,
@@ -43,7 +49,7 @@ impl Stage {
         let served = engine.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let (endpoint, tls) = (format!("http://{address}"), Tls::before(address, folder.path()).await?);
+        let (endpoint, tls) = (format!("http://{address}"), Tls::new(folder.path())?);
         // For as long as this process runs.
         tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
 
@@ -53,6 +59,8 @@ impl Stage {
         let pseudonyms = Pseudonyms::generate(&Random::System).map_err(text)?;
         std::fs::write(folder.path().join("pseudonyms.key"), pseudonyms.as_bytes())
             .map_err(|error| error.to_string())?;
+        let secrets = [("keys", keys.to_json().to_string()), ("pseudonyms", pseudonyms.to_string())];
+        let tls_endpoints = [tls.before(address).await?, tls.before(secrets_manager(secrets).await?).await?];
         let mut config = Config::local(&endpoint, TABLE);
         config.key_set = Some(SecretSource::File(key_file));
         let app = App::connect(config, Log::memory());
@@ -61,7 +69,8 @@ impl Stage {
         let password = Password::parse(PASSWORD).map_err(|error| error.detail)?;
         let hash = Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)?;
         let accounts = AtomicU32::new(0);
-        let stage = Self { folder, engine, endpoint, tls, access_token: String::new(), app, signer, hash, accounts };
+        let access_token = String::new();
+        let stage = Self { folder, engine, endpoint, tls, tls_endpoints, access_token, app, signer, hash, accounts };
         stage.open_account("ada").await?;
         // Whoever signs in too often loses their oldest sessions.
         let user = stage.open_account("signed-in").await?;
@@ -167,10 +176,20 @@ impl Stage {
 
     /// The same, with the engine over TLS.
     pub fn tls_environment(&self) -> Vec<(&'static str, String)> {
-        let mut environment = Vec::from(self.environment());
-        environment.retain(|(name, _)| *name != "AWS_ENDPOINT_URL_DYNAMODB");
-        environment.push(("AWS_ENDPOINT_URL_DYNAMODB", self.tls.endpoint.clone()));
+        let mut environment = Vec::from(self.environment_at(&self.tls_endpoints[0]));
         environment.push(("LOCAL_AUTHORITY_FILE", self.tls.root.display().to_string()));
+        environment
+    }
+
+    /// The same, with the secrets in a Secrets Manager over TLS, as in AWS.
+    pub fn deployed_environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = self.tls_environment();
+        environment.retain(|(name, _)| !name.ends_with("_FILE") || *name == "LOCAL_AUTHORITY_FILE");
+        environment.extend([
+            ("KEY_SET_SECRET_ID", "keys".to_owned()),
+            ("PSEUDONYM_SECRET_ID", "pseudonyms".to_owned()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.tls_endpoints[1].clone()),
+        ]);
         environment
     }
 
@@ -180,6 +199,21 @@ impl Stage {
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
         serde_json::from_str(&text.replace("ACCESS_TOKEN", &self.access_token)).map_err(|error| error.to_string())
     }
+}
+
+/// Secrets Manager, for as long as this process runs: `GetSecretValue` of these and nothing else.
+async fn secrets_manager(secrets: [(&'static str, String); 2]) -> Result<SocketAddr, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let answer = async move |body: Bytes| {
+        let request: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
+        let secret = secrets.iter().find(|(name, _)| request["SecretId"] == *name);
+        let (_, value) = secret.ok_or(StatusCode::BAD_REQUEST)?;
+        Ok::<_, StatusCode>(json!({ "SecretString": value, "VersionStages": ["AWSCURRENT"] }).to_string())
+    };
+    let router = Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(address)
 }
 
 pub const TABLE: &str = "vestibule";

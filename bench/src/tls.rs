@@ -1,4 +1,4 @@
-//! The engine over TLS, as DynamoDB is: certificates of P-256, one authority between the root and the server.
+//! Services over TLS, as AWS's are: certificates of P-256, one authority between the root and the server.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,23 +10,27 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// A front of this process's, which takes TLS off and passes on what is inside.
+/// Fronts of this process's, which take TLS off and pass on what is inside.
 pub struct Tls {
-    pub endpoint: String,
+    config: Arc<ServerConfig>,
     /// The root's certificate in PEM, for clients to trust.
     pub root: PathBuf,
 }
 
 impl Tls {
-    /// Serves what `address` serves, for as long as this process runs.
-    pub async fn before(address: std::net::SocketAddr, folder: &Path) -> Result<Self, String> {
+    pub fn new(folder: &Path) -> Result<Self, String> {
         let (config, root_pem) = certified().map_err(|error| error.to_string())?;
         let root = folder.join("root.pem");
         std::fs::write(&root, root_pem).map_err(|error| error.to_string())?;
+        Ok(Self { config: Arc::new(config), root })
+    }
+
+    /// Serves what `address` serves, for as long as this process runs, at the endpoint that it tells.
+    pub async fn before(&self, address: std::net::SocketAddr) -> Result<String, String> {
         // By the name, which clients resolve as they do DynamoDB's, to the address that they try first.
         let listener = TcpListener::bind("localhost:0").await.map_err(|error| error.to_string())?;
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = TlsAcceptor::from(self.config.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
@@ -39,7 +43,7 @@ impl Tls {
                 });
             }
         });
-        Ok(Self { endpoint: format!("https://localhost:{port}"), root })
+        Ok(format!("https://localhost:{port}"))
     }
 }
 

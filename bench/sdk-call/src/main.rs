@@ -1,7 +1,7 @@
-//! What profile and refresh ask of DynamoDB, by the client that they have, and nothing around it: no event, no token, no
-//! type of ours.
+//! What login, profile and refresh ask of DynamoDB, by the client that they have, and nothing around it: no event, no hash, no
+//! token, no type of ours.
 //!
-//!     sdk-call profile|refresh ENDPOINT TABLE USER_ID SESSION_ID
+//!     sdk-call login|profile|refresh ENDPOINT TABLE USER_ID SESSION_ID
 //!
 //! For each line on standard input, a number, makes so many of the calls in turn and says `done`. One thread, as the
 //! functions.
@@ -29,7 +29,7 @@ type Key = HashMap<String, AttributeValue>;
 fn main() -> Fallible<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, endpoint, table, user, session] = arguments.as_slice() else {
-        return Err("say: profile or refresh, endpoint, table, user, session".into());
+        return Err("say: login, profile or refresh, endpoint, table, user, session".into());
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut calls = runtime.block_on(Calls::new(endpoint, table, user, session))?;
@@ -38,6 +38,7 @@ fn main() -> Fallible<()> {
         runtime.block_on(async {
             for _ in 0..count {
                 match kind.as_str() {
+                    "login" => calls.login().await?,
                     "profile" => calls.profile().await?,
                     _ => calls.refresh().await?,
                 }
@@ -54,7 +55,10 @@ struct Calls {
     table: String,
     user: Key,
     roles: Key,
+    credential: Key,
     session: Key,
+    /// The session as it was at first.
+    opened: Key,
     generation: u64,
     lineage: AttributeValue,
 }
@@ -82,15 +86,52 @@ impl Calls {
         let item = read.item.ok_or("there is no such session")?;
         let generation = item.get("generation").and_then(|value| value.as_n().ok()).ok_or("no generation")?.parse()?;
         let lineage = item.get("lineage").and_then(|value| value.as_b().ok()).ok_or("no lineage")?.clone();
+        let user_key = key(format!("USER#{user}"), "USER");
+        let read = client.get_item().table_name(table).set_key(Some(user_key.clone())).send().await?;
+        let email = read.item.as_ref().and_then(|user| user.get("email_key")?.as_s().ok()).ok_or("no email_key")?;
         Ok(Self {
             client,
             table: table.to_owned(),
-            user: key(format!("USER#{user}"), "USER"),
+            credential: key(format!("EMAIL#{email}"), "CREDENTIAL"),
+            user: user_key,
             roles: key(format!("ROLES#{user}"), "ROLES"),
             session,
+            opened: item,
             generation,
             lineage: B(lineage),
         })
+    }
+
+    /// `UpdateItem` of a throttle beside `GetItem` of the credential; `BatchGetItem` of user and roles; `PutItem` of a session.
+    async fn login(&mut self) -> Fallible<()> {
+        self.generation += 1;
+        let number = self.generation.to_string();
+        let bucket =
+            Key::from([("pk".to_owned(), S(format!("THROTTLE#{number}"))), ("sk".to_owned(), S("BUCKET".to_owned()))]);
+        let counted = (self.client.update_item())
+            .table_name(&self.table)
+            .set_key(Some(bucket))
+            .condition_expression(
+                "(attribute_not_exists(#c0) OR #c0 < :m0) AND (attribute_not_exists(#c1) OR #c1 < :m1)",
+            )
+            .update_expression("SET expires_at = :expires_at ADD #c0 :one, #c1 :one")
+            .expression_attribute_names("#c0", "row")
+            .expression_attribute_names("#c1", "day#20000")
+            .expression_attribute_values(":one", N("1".to_owned()))
+            .expression_attribute_values(":m0", N("5".to_owned()))
+            .expression_attribute_values(":m1", N("100".to_owned()))
+            .expression_attribute_values(":expires_at", N("1795512600".to_owned()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let credential = self.client.get_item().table_name(&self.table).set_key(Some(self.credential.clone()));
+        let (counted, credential) = tokio::join!(counted.send(), credential.consistent_read(true).send());
+        counted?;
+        credential?.item.ok_or("there is no credential")?;
+        self.read(vec![self.user.clone(), self.roles.clone()]).await?;
+        let mut session = self.opened.clone();
+        session.insert("sk".to_owned(), S(format!("{number:0>36}")));
+        self.client.put_item().table_name(&self.table).set_item(Some(session)).send().await?;
+        Ok(())
     }
 
     /// `BatchGetItem` of user, session and roles.

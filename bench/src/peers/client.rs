@@ -37,6 +37,8 @@ pub struct Client {
     known: Vec<Known>,
     takes: Takes,
     way: Way,
+    /// Requests that had no answer at first.
+    pub asked_again: u32,
 }
 
 enum Way {
@@ -54,11 +56,11 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(1))
             .build_http();
         let known = vec![("$NAME", name.to_owned()), ("$PASSWORD", password.to_owned())];
-        Self { known, takes, way: Way::Server(http, url.to_owned()) }
+        Self { known, takes, way: Way::Server(http, url.to_owned()), asked_again: 0 }
     }
 
     pub fn of_function(function: Function, event: String, known: Vec<Known>, takes: Takes) -> Self {
-        Self { known, takes, way: Way::Function(function, event) }
+        Self { known, takes, way: Way::Function(function, event), asked_again: 0 }
     }
 
     /// What it was given, and what it has taken from answers.
@@ -80,12 +82,15 @@ impl Client {
         let (time, answer) = match &mut self.way {
             Way::Server(http, url) => {
                 let url = format!("{url}{}", fill(call.path, &self.known));
-                let (begin, answer) = match asked(http, call, &url, &self.known).await {
+                let begin = Instant::now();
+                let answer = match asked(http, call, &url, &self.known).await {
                     // A server that restarts a worker, as uvicorn does with one that hashes for too long, ends its connections.
-                    (_, Err(_)) => asked(http, call, &url, &self.known).await,
-                    answered => answered,
+                    Err(_) => {
+                        self.asked_again += 1;
+                        asked(http, call, &url, &self.known).await?
+                    }
+                    Ok(answer) => answer,
                 };
-                let answer = answer?;
                 (begin.elapsed(), answer)
             }
             Way::Function(function, event) => {
@@ -108,25 +113,15 @@ impl Client {
     }
 }
 
-/// One request, when it was sent, and its answer, whatever that is.
-async fn asked(
-    http: &Http<HttpConnector, Body>,
-    call: &Call,
-    url: &str,
-    known: &[Known],
-) -> (Instant, Result<Answer, String>) {
+/// One request, and its answer, whatever that is.
+async fn asked(http: &Http<HttpConnector, Body>, call: &Call, url: &str, known: &[Known]) -> Result<Answer, String> {
     let mut request = Request::builder().method(call.method).uri(url);
     for (name, value) in call.headers {
         request = request.header(*name, fill(value, known));
     }
-    let request = request.body(Body::from(fill(call.body, known)));
-    let begin = Instant::now();
-    let answer = async {
-        let request = request.map_err(|error| error.to_string())?;
-        let answer = timeout(PATIENCE, Answer::of_server(http, request)).await;
-        answer.map_err(|_| format!("no answer in {} s", PATIENCE.as_secs()))?
-    };
-    (begin, answer.await)
+    let request = request.body(Body::from(fill(call.body, known))).map_err(|error| error.to_string())?;
+    let answer = timeout(PATIENCE, Answer::of_server(http, request)).await;
+    answer.map_err(|_| format!("no answer in {} s", PATIENCE.as_secs()))?
 }
 
 /// With what each name stands for.

@@ -1,4 +1,4 @@
-//! Functions under the fake Runtime API: ours, and a login like ours in Node and in Python.
+//! Functions under the fake Runtime API: ours, and a login and a profile like ours in Node and in Python.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,11 +12,13 @@ use super::client::{Call, Client, Known};
 use super::{ACCOUNTS, Operation, STARTS, Subject, Task, Whose, start_and_memory};
 use crate::binary;
 use crate::process::tree_memory_kib;
-use crate::results::Figure;
+use crate::results::{Figure, ms, quantile};
 use crate::stage::Stage;
 
 /// How often an instance is asked before its memory is read.
 const ASKED: usize = 50;
+/// Starts of each over TLS, in turn.
+pub const TLS_STARTS: usize = 11;
 
 /// Each with an instance for every client, since one serves one request at a time. The keys of the first stage are ES256,
 /// those of the second RS256, with which the peers sign too.
@@ -38,6 +40,7 @@ pub async fn subjects(
         how: String::new(),
         whose: Whose::OurFunction,
         stage: es256,
+        over_tls: false,
         program: ours("login")?,
         apps: &apps,
         operation: Operation::Login,
@@ -66,24 +69,41 @@ pub async fn subjects(
         known: vec![vec![("$NAME", "signed-in".to_owned())]; ACCOUNTS],
         ..login.clone()
     };
+    let rs256_login = Kind { name: "Vestibule's function, RS256", stage: rs256, ..login.clone() };
+    let rs256_profile = Kind { stage: rs256, event: rs256.event("profile")?.to_string(), ..profile.clone() };
+
+    let of_node = |module| ["node", "--no-warnings", &format!("{apps}/{module}.mjs")].map(str::to_owned).to_vec();
     let node = Kind {
         name: "Node Lambda",
         how: described(&["@aws-sdk/client-dynamodb", "@node-rs/argon2", "jose"], "not bundled; RS256"),
         whose: Whose::Peer,
-        stage: rs256,
-        program: ["node", "--no-warnings", &format!("{apps}/lambda_login.mjs")].map(str::to_owned).to_vec(),
-        ..login.clone()
+        program: of_node("lambda_login"),
+        ..rs256_login.clone()
     };
-    let python = root.join("python/bin/python").display().to_string();
+    let node_profile = Kind {
+        name: node.name,
+        how: described(&["@aws-sdk/client-dynamodb", "jose"], "not bundled; RS256"),
+        whose: Whose::Peer,
+        program: of_node("lambda_profile"),
+        ..rs256_profile.clone()
+    };
+    let interpreter = root.join("python/bin/python").display().to_string();
+    let of_python = |handler| [&interpreter, "-m", "awslambdaric", handler].map(str::to_owned).to_vec();
     let python = Kind {
         name: "Python Lambda",
         how: described(&["boto3", "argon2-cffi", "pyjwt", "awslambdaric"], "RS256"),
-        program: [&python, "-m", "awslambdaric", "lambda_login.handler"].map(str::to_owned).to_vec(),
+        program: of_python("lambda_login.handler"),
         ..node.clone()
     };
-    let rs256_login = Kind { name: "Vestibule's function, RS256", stage: rs256, ..login.clone() };
+    let python_profile = Kind {
+        name: python.name,
+        how: described(&["boto3", "pyjwt", "awslambdaric"], "RS256"),
+        program: of_python("lambda_profile.handler"),
+        ..node_profile.clone()
+    };
 
-    let mut kinds = [node, python, rs256_login, login, refresh, profile];
+    figures.extend(over_tls([&rs256_profile, &node_profile, &python_profile]).await?);
+    let mut kinds = [node, node_profile, python, python_profile, rs256_login, login, refresh, profile];
     for kind in &mut kinds {
         figures.push(kind.start_and_memory().await.map_err(|error| format!("{}: {error}", kind.name))?);
     }
@@ -95,12 +115,31 @@ pub async fn subjects(
     Ok(subjects)
 }
 
+/// Ours, Node's and Python's: from just before the process is made to its first answer, with the table behind TLS.
+async fn over_tls([ours, node, python]: [&Kind<'_>; 3]) -> Result<Vec<Figure>, String> {
+    let mut kinds = [ours, node, python].map(|kind| (Kind { over_tls: true, ..kind.clone() }, Vec::new()));
+    for _ in 0..TLS_STARTS {
+        for (kind, times) in &mut kinds {
+            let started = kind.first_answer(kind.known[0].clone()).await;
+            times.push(started.map_err(|error| format!("{} over TLS: {error}", kind.name))?.2);
+        }
+    }
+    let [ours, node, python] = kinds.map(|(_, mut times)| quantile(&mut times, 0.5));
+    let figure = |name, peer: Duration, bar: u32| {
+        let value = format!("1/{:.0} ({} to {})", peer.as_secs_f64() / ours.as_secs_f64(), ms(ours), ms(peer));
+        Figure::new(format!("first answer of profile over TLS, ours against the {name} Lambda's"), value)
+            .bar(format!("≤ 1/{bar}"), ours * bar <= peer)
+    };
+    Ok(vec![figure("Node", node, 25), figure("Python", python, 40)])
+}
+
 #[derive(Clone)]
 struct Kind<'a> {
     name: &'static str,
     how: String,
     whose: Whose,
     stage: &'a Stage,
+    over_tls: bool,
     program: Vec<String>,
     /// Where Python looks for the peer's module.
     apps: &'a str,
@@ -116,7 +155,15 @@ impl Kind<'_> {
     async fn first_answer(&self, known: Vec<Known>) -> Result<(Client, u32, Duration), String> {
         let mut command = Command::new(&self.program[0]);
         command.args(&self.program[1..]);
-        let mut environment = self.stage.environment().to_vec();
+        let mut environment = Vec::from(self.stage.environment());
+        if self.over_tls {
+            environment = self.stage.tls_environment();
+            let root =
+                environment.iter().find(|(name, _)| *name == "LOCAL_AUTHORITY_FILE").map(|(_, root)| root.clone());
+            // Under the names by which Node and boto3 are told whom to trust.
+            environment
+                .extend(["NODE_EXTRA_CA_CERTS", "AWS_CA_BUNDLE"].map(|name| (name, root.clone().unwrap_or_default())));
+        }
         environment.push(("PYTHONPATH", self.apps.to_owned()));
         // The name that boto3 knows it by; Lambda sets both.
         environment.push(("AWS_DEFAULT_REGION", "us-east-1".to_owned()));
