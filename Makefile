@@ -26,21 +26,23 @@ lint: ## format, lints, docs; the template, the workflows, secrets and the front
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and bans were not checked (cargo install cargo-deny)"; fi
 
 bench: ## start-up, size, CPU, Argon2 by library, scale, cost, load, peers, pages; rewrites bench/RESULTS.md
+	bench/peers/install.sh
+	tools/frontend.sh bench
 	cargo build --release --locked --package floor --package hello
-	for package in sdk-call register login refresh logout profile sessions password discovery micro; do \
-		cargo build --release --locked --package $$package || exit; \
+	cargo build --release --locked --package sdk-call
+	cargo build --release --locked --package micro
+	tools/function-groups.sh | while read -r functions; do \
+		cargo build --release --locked $$(printf -- '--package=%s ' $$functions) || exit; \
 	done
 	cargo build --release --locked --manifest-path bench/hashes/Cargo.toml --target-dir target/hashes
 	cargo build --profile local --locked --package devserver
-	bench/peers/install.sh
-	tools/frontend.sh bench
 	cargo run --profile local --locked --package bench -- all
 
 admin: ## the operators' command line: make admin ARGS="--local users list"
 	@cargo run --quiet --profile local --package admin -- $(ARGS)
 
 build: ## every function as it is deployed in dev
-	sam build --config-env dev
+	tools/sam-build.sh --config-env dev
 
 deploy: ## make deploy ENV=dev: the stack, then the front end
 	tools/deploy.sh $(ENV)

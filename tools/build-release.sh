@@ -14,7 +14,7 @@ tools/aws-tools.sh
 source tools/aws-env.sh
 require build-release sam cargo-lambda || exit 1
 
-sam build --parameter-overrides "Architecture=$architecture"
+tools/sam-build.sh --parameter-overrides "Architecture=$architecture"
 tools/check-binaries.sh "$architecture"
 tools/frontend.sh build
 tools/sbom.sh "$architecture" "$folder/sbom"

@@ -19,7 +19,7 @@ export AWS_REGION=$region AWS_DEFAULT_REGION=$region
   fail "Waf=on needs us-east-1, where CloudFront looks for web ACLs"
 aws sts get-caller-identity --output text >/dev/null || fail "no AWS credentials in this shell"
 
-sam build --config-env "$stage"
+tools/sam-build.sh --config-env "$stage"
 changed() {
   aws cloudformation describe-stacks --stack-name "vestibule-$stage" --output text \
     --query 'Stacks[0].[CreationTime, LastUpdatedTime]' 2>/dev/null || true

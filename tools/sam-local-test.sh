@@ -53,7 +53,7 @@ for file in events/*.json; do
   grep -q "^$name " <<<"$events" || fail "$file is in no line of the table here"
 done
 
-sam build --build-dir "$build" --parameter-overrides Architecture=x86_64
+tools/sam-build.sh --build-dir "$build" --parameter-overrides Architecture=x86_64
 
 # Where no registry can be reached: a base of this machine's shell and C library, under the name that SAM looks for.
 # It proves event, environment and packaging, not Amazon Linux: docker pull that name first, where it can be had. Made

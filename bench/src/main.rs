@@ -1,8 +1,8 @@
 //! `make bench`: what the service must show of start-up, size, CPU, load and pages, measured on this machine.
 //!
 //! `bench TASK` prints its figures, for each of [`TASKS`]; `bench all` also rewrites RESULTS.md. `scale` takes a number of users at
-//! most. The binaries must be built already, the functions one package at a time: cargo unifies features over what is built
-//! together (see the Makefile). Ends with 1 if a bar is missed and the page does not say why.
+//! most. The binaries must be built already, functions with no others than those of their group (tools/function-groups.sh): cargo
+//! unifies features over what is built together. Ends with 1 if a bar is missed and the page does not say why.
 
 mod bare_hash;
 mod burst;

@@ -362,7 +362,13 @@ impl Phase {
             figures.push(
                 Figure::new(
                     format!("{times} ×, {name}: admitted, p50 / p99; p99 of refusals"),
-                    format!("{share}, {} / {}; {}", ms(half), ms(most), ms(refusal)),
+                    format!(
+                        "{share} ({:.0}/s), {} / {}; {}",
+                        share as f64 / self.seconds,
+                        ms(half),
+                        ms(most),
+                        ms(refusal)
+                    ),
                 )
                 .bar(format!("p99 ≤ {}", ms(max)), share > 0 && most <= max && refusal <= MAX_REFUSAL),
             );

@@ -100,7 +100,7 @@ pub async fn measure() -> Result<Section, String> {
         title: "Start and size",
         command: "bench start",
         method: format!(
-            "Release builds, one package at a time, started in turn {ROUNDS} times against a fake Lambda Runtime API \
+            "Release builds, as they are deployed, started in turn {ROUNDS} times against a fake Lambda Runtime API \
              and the embedded engine, both on loopback in one process; medians. *Ready*: from before the process is made \
              until it asks for its first event. *First answer*: until the answer to that event has arrived, with the event \
              waiting. Ratios are to hello's, by the same mark: a `lambda_http` without an SDK. *Over TLS*: the table is behind \
