@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make sam-local-test`: builds every function as it is deployed, makes the journey of a user through `sam local start-api`, and
 # gives each event of events/ to its function in a Lambda container. Starts what it needs, and ends it again.
-# Needs a Docker engine. Ten minutes for the build, two for the rest.
+# Needs a Docker engine. Seven minutes for the build on two processors, two for the rest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/aws-env.sh

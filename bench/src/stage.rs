@@ -16,6 +16,7 @@ use axum::http::StatusCode;
 use engine::Engine;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
 use crate::process::own_thread_cpu_time;
 use crate::tls::Tls;
@@ -23,6 +24,7 @@ use crate::tls::Tls;
 pub struct Stage {
     folder: Folder,
     engine: Engine,
+    _serving: Ended,
     endpoint: String,
     tls: Tls,
     /// Of the engine and of Secrets Manager, over TLS.
@@ -50,8 +52,7 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let (endpoint, tls) = (format!("http://{address}"), Tls::new(folder.path())?);
-        // For as long as this process runs.
-        tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
+        let serving = tokio::spawn(async move { served.serve(listener, std::future::pending()).await });
 
         let keys = KeySet::generate(algorithm, Clock::System.now(), &Random::System).map_err(text)?;
         let key_file = folder.path().join("keys.json");
@@ -70,7 +71,19 @@ impl Stage {
         let hash = Hasher::new(HashParameters::DEFAULT, 1, app.random.clone()).hash(password).await.map_err(text)?;
         let accounts = AtomicU32::new(0);
         let access_token = String::new();
-        let stage = Self { folder, engine, endpoint, tls, tls_endpoints, access_token, app, signer, hash, accounts };
+        let stage = Self {
+            folder,
+            engine,
+            _serving: Ended(serving.abort_handle()),
+            endpoint,
+            tls,
+            tls_endpoints,
+            access_token,
+            app,
+            signer,
+            hash,
+            accounts,
+        };
         stage.open_account("ada").await?;
         // Whoever signs in too often loses their oldest sessions.
         let user = stage.open_account("signed-in").await?;
@@ -219,6 +232,15 @@ async fn secrets_manager(secrets: [(&'static str, String); 2]) -> Result<SocketA
 pub const TABLE: &str = "vestibule";
 /// Of every account.
 pub const PASSWORD: &str = "correct horse battery staple 42";
+
+/// A task that ends with this value: an engine that nobody asks any more would keep its file, up to gigabytes of it.
+struct Ended(AbortHandle);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// A temporary folder, deleted with this value.
 pub struct Folder(PathBuf);
