@@ -101,8 +101,12 @@ const TASKS: &str =
 async fn all() -> Vec<Section> {
     let (begin, mut sections) = (Instant::now(), Vec::new());
     let mut done = |title, command, section: Result<Section, String>| {
+        let seconds = begin.elapsed().as_secs();
+        match &section {
+            Ok(_) => eprintln!("bench: {command} is done after {seconds} s"),
+            Err(error) => eprintln!("bench: {command} failed after {seconds} s: {error}"),
+        }
         sections.push(section.unwrap_or_else(|error| results::not_measured(title, command, &error)));
-        eprintln!("bench: {command} is done after {} s", begin.elapsed().as_secs());
     };
     done("Start and size", "bench start", start::measure().await);
     done("CPU of a login", "bench login-cpu", login_cpu::measure().await);
