@@ -10,7 +10,7 @@ use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// A request, and the answer to it that counts. `$NAME` and the like stand for what the client knows.
 #[derive(Clone, Copy)]
@@ -83,13 +83,15 @@ impl Client {
             Way::Server(http, url) => {
                 let url = format!("{url}{}", fill(call.path, &self.known));
                 let begin = Instant::now();
-                let answer = match asked(http, call, &url, &self.known).await {
-                    // A server that restarts a worker, as uvicorn does with one that hashes for too long, ends its connections.
-                    Err(_) => {
-                        self.asked_again += 1;
-                        asked(http, call, &url, &self.known).await?
+                let answer = loop {
+                    match asked(http, call, &url, &self.known).await {
+                        Ok(answer) => break answer,
+                        Err(error) if begin.elapsed() > PATIENCE => return Err(error),
+                        // A server that restarts a worker, as uvicorn does with one that hashes for too long, ends its connections,
+                        // and may take no new ones for a moment.
+                        Err(_) => self.asked_again += 1,
                     }
-                    Ok(answer) => answer,
+                    sleep(Duration::from_millis(20)).await;
                 };
                 (begin.elapsed(), answer)
             }
