@@ -176,8 +176,9 @@ impl Endpoint {
                     authorize(&mut event, tokens.access_token.expose());
                     event["body"] = json!({ "username": stage.new_name() }).to_string().into();
                 }
-                Self::PasswordChange | Self::SessionsRevokeAll => {
-                    event["rawQueryString"] = "".into();
+                Self::PasswordChange | Self::SessionsRevokeAll | Self::SessionsRevokeOthers => {
+                    let keep = if self == Self::SessionsRevokeOthers { "keep=current" } else { "" };
+                    event["rawQueryString"] = keep.into();
                     let user = stage.new_account().await?;
                     authorize(&mut event, stage.open_session(&user).await?.1.access_token.expose());
                 }
@@ -188,10 +189,6 @@ impl Endpoint {
                     event["requestContext"]["http"]["path"] = path.clone();
                     event["rawPath"] = path;
                     event["pathParameters"] = json!({ "id": session.id.to_string() });
-                }
-                Self::SessionsRevokeOthers => {
-                    authorize(&mut event, tokens.access_token.expose());
-                    event["rawQueryString"] = "keep=current".into();
                 }
                 Self::ProfileRead | Self::SessionsList => authorize(&mut event, tokens.access_token.expose()),
                 Self::KeySet | Self::Openid | Self::ApiDocument | Self::Health => {}
