@@ -1,8 +1,8 @@
 """FastAPI-Users as its full example for SQLAlchemy has it: a JWT (HS256) from the login, and no refresh."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from uuid import UUID
 
 from fastapi import Depends, FastAPI
@@ -64,16 +64,19 @@ class UserUpdate(schemas.BaseUserUpdate):
     pass
 
 
-@asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    yield
-
-
 backend = AuthenticationBackend("jwt", BearerTransport(tokenUrl="auth/jwt/login"), jwt_strategy)
 users = FastAPIUsers[User, UUID](user_manager, [backend])
-app = FastAPI(lifespan=lifespan)
+app = FastAPI()
 app.include_router(users.get_auth_router(backend), prefix="/auth/jwt")
 app.include_router(users.get_register_router(UserRead, UserCreate), prefix="/auth")
 app.include_router(users.get_users_router(UserRead, UserUpdate), prefix="/users")
+
+
+async def create_tables() -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+
+
+# Once, before there are workers: two that did it at the same time would be in each other's way.
+if __name__ == "__main__":
+    asyncio.run(create_tables())

@@ -55,21 +55,20 @@ pub async fn measure() -> Result<Section, String> {
     let folder = Folder::new("peers")?;
     let (mut places, mut figures) = (Vec::new(), Vec::new());
     for peer in PEERS.iter().chain([&OURS]) {
-        let fault = |error| format!("{}: {error}", peer.name);
-        let place = Place::new(peer, false, &root, folder.path()).map_err(fault)?;
-        place.open_accounts().await.map_err(fault)?;
-        figures.push(place.start_and_memory().await.map_err(fault)?);
+        let place = Place::new(peer, false, &root, folder.path())?;
+        place.open_accounts().await.map_err(|error| place.told(&error))?;
+        figures.push(place.start_and_memory().await.map_err(|error| place.told(&error))?);
         places.push(place);
         if peer.has_argon2id {
-            let place = Place::new(peer, true, &root, folder.path()).map_err(fault)?;
-            place.open_accounts().await.map_err(fault)?;
+            let place = Place::new(peer, true, &root, folder.path())?;
+            place.open_accounts().await.map_err(|error| place.told(&error))?;
             places.push(place);
         }
     }
     let stages = [Stage::of(Algorithm::ES256, None).await?, Stage::of(Algorithm::RS256, None).await?];
     let mut subjects = functions::subjects(&stages, &root, &mut figures).await?;
     for place in &places {
-        subjects.push(place.subject().await.map_err(|error| format!("{}: {error}", place.peer.name))?);
+        subjects.push(place.subject().await.map_err(|error| place.told(&error))?);
     }
     for round in 0..=ROUNDS {
         for subject in &mut subjects {
@@ -138,6 +137,11 @@ impl<'a> Place<'a> {
             ("$HASH", if argon2id { "argon2id" } else { "" }.to_owned()),
         ];
         Ok(Self { peer, hash, data, known })
+    }
+
+    /// What went wrong, with what the server said last.
+    fn told(&self, error: &str) -> String {
+        format!("{}: {error}: {}", self.peer.name, server::last_words(&self.data))
     }
 
     async fn start(&self) -> Result<Server, String> {

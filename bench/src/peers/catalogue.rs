@@ -102,7 +102,7 @@ pub const PEERS: [Peer; 5] = [
         hash: "Argon2id 64 MiB t=3 p=4",
         has_argon2id: true,
         environment: &[],
-        prepare: &[],
+        prepare: &["$PEERS/python/bin/python", "-m", "fastapi_users_app"],
         run: &[
             "$PEERS/python/bin/uvicorn",
             "--host",

@@ -93,7 +93,7 @@ fn command(peer: &Peer, words: &[&str], data: &Path, known: &[Known]) -> Result<
 const LOG: &str = "log";
 
 /// The end of its log, for whoever has to find out.
-fn last_words(data: &Path) -> String {
+pub fn last_words(data: &Path) -> String {
     let log = std::fs::read_to_string(data.join(LOG)).unwrap_or_default();
     let lines: Vec<_> = log.lines().collect();
     lines[lines.len().saturating_sub(5)..].join(" | ")
