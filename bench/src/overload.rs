@@ -119,9 +119,6 @@ pub async fn measure() -> Result<Section, String> {
     })
 }
 
-const NEARLY_FULL: &str = "at 0.75 of what 16 clients sustain the cores, which are theirs too, are all but busy: sign-ins wait for their 16 places, \
-     and who finds none is refused, with `Retry-After`, as it should be. Runs differ in whether any is.";
-
 /// Accounts with a session each, and their client.
 #[derive(Clone)]
 struct Crowd {
@@ -317,8 +314,7 @@ impl Phase {
                 format!("{share} ×: done / refused / others; memory at its end"),
                 format!("{done} ({per_second:.0}/s) / {refused} / {others}; {kib} KiB"),
             )
-            .bar("all done", done > 0 && refused + others == 0)
-            .because(NEARLY_FULL),
+            .bar("all done", done > 0 && refused + others == 0),
         ];
         for (name, times) in STEPS.iter().zip(&mut self.times) {
             let [half, tenth, most, rarest] = [0.5, 0.9, 0.99, 0.999].map(|q| ms(quantile(times, q)));

@@ -328,7 +328,7 @@ fn section(subjects: &mut [Subject], starts: Vec<Figure>) -> Section {
              operation, with 1 client and with 8, each with a connection and an account of its own and its next request as \
              soon as the last is answered. Figures are for 1 / for 8 clients. An answer counts only with its status and a \
              token or a name in its body; any other ends the run. A request whose connection was refused or ended is made \
-             again, and its time is that of all: {again}. *CPU*: user and system time per request of the process and \
+             once more, and its time is that of both: {again}. *CPU*: user and system time per request of the process and \
              all that descend from it, from /proc; at least {fewest} ticks of 10 ms are behind each. *p50*, *p99*: wall time \
              of an answer; where there are fewer than 100, p99 is the slowest. Functions, ours and the Lambda peers', are \
              under the same fake Runtime API with an instance for each client. The Lambda peers' login makes two calls of DynamoDB, and no \

@@ -26,9 +26,8 @@ pub struct Figure {
 }
 
 impl Section {
-    /// Whether each bar is held, or the page says why it is not.
-    pub fn is_accounted_for(&self) -> bool {
-        self.figures.iter().all(|figure| !figure.is_missed() || figure.because.is_some())
+    pub fn is_held(&self) -> bool {
+        !self.figures.iter().any(Figure::is_missed)
     }
 }
 
@@ -88,7 +87,7 @@ pub fn page(sections: &[Section], took: Duration) -> String {
     let mut page = format!(
         "# Measurements\n\nWritten by `make bench` on {day} at {} UTC, of {}, in {} s without the builds; do not edit. Times depend \
          on the machine, so their bars are ratios of two things measured in the same run; those of pages have a network and a \
-         processor of their own. A bar that is missed has its reason below its table.\n\n{}\n",
+         processor of their own.\n\n{}\n",
         time.get(..5).unwrap_or_default(),
         source(),
         took.as_secs(),

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// A request, and the answer to it that counts. `$NAME` and the like stand for what the client knows.
 #[derive(Clone, Copy)]
@@ -83,16 +83,13 @@ impl Client {
             Way::Server(http, url) => {
                 let url = format!("{url}{}", fill(call.path, &self.known));
                 let begin = Instant::now();
-                let answer = loop {
-                    match asked(http, call, &url, &self.known).await {
-                        Ok(answer) => break answer,
-                        Err(error) if begin.elapsed() > PATIENCE => return Err(error),
-                        // A server that restarts a worker, as uvicorn does with one that hashes for too long, ends its connections,
-                        // and may take no new ones for a moment.
-                        Err(_) => self.asked_again += 1,
-                    }
-                    sleep(Duration::from_millis(20)).await;
-                };
+                let mut answer = asked(http, call, &url, &self.known).await;
+                // A server that restarts a worker, as uvicorn does with one that hashes for too long, ends its connections.
+                if answer.is_err() {
+                    self.asked_again += 1;
+                    answer = asked(http, call, &url, &self.known).await;
+                }
+                let answer = answer?;
                 (begin.elapsed(), answer)
             }
             Way::Function(function, event) => {
