@@ -370,6 +370,8 @@ def stores(resources, faults):
             faults.append(f"{name}: not encrypted by a key of KMS")
         if table.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
             faults.append(f"{name}: no point-in-time recovery")
+        if table.get("StreamSpecification") != {"StreamViewType": "NEW_AND_OLD_IMAGES"}:
+            faults.append(f"{name}: no stream, or not of both images")
         if r.get("DeletionPolicy") != "RetainExceptOnCreate" or r.get("UpdateReplacePolicy") != "Retain":
             faults.append(f"{name}: goes with the stack")
         if table.get("DeletionProtectionEnabled") != {"Fn::If": ["IsProd", True, False]}:

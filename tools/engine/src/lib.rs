@@ -1,7 +1,8 @@
 //! A DynamoDB in this process, with the table of template.yaml: for `make run` and the tests.
 //!
 //! What the engine gets wrong: it never throttles, never answers `TransactionConflict`, its indexes are never behind,
-//! it knows no IAM, and it expires nothing unless [`Engine::sweep_ttl`] is called.
+//! it knows no IAM, it expires nothing unless [`Engine::sweep_ttl`] is called, and its table has no stream: it would keep
+//! every record for ever, and look through all of them at each write.
 
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -26,14 +27,8 @@ pub fn table_definition() -> Result<Value, String> {
 }
 
 fn read_definition() -> Result<Value, String> {
-    const REQUIRED: [&str; 6] = [
-        "AttributeDefinitions",
-        "KeySchema",
-        "GlobalSecondaryIndexes",
-        "BillingMode",
-        "StreamSpecification",
-        "TimeToLiveSpecification",
-    ];
+    const REQUIRED: [&str; 5] =
+        ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode", "TimeToLiveSpecification"];
     // CloudFormation's tags (`!Ref`, `!If`) are read as the plain values behind them: the table uses none of them here.
     let template: Value =
         serde_saphyr::from_str(TEMPLATE).map_err(|error| format!("template.yaml: {}", line(&error)))?;
@@ -43,8 +38,6 @@ fn read_definition() -> Result<Value, String> {
         let value = properties.get(name).ok_or_else(|| format!("template.yaml: the resource Table has no {name}"))?;
         definition.insert(name.to_owned(), value.clone());
     }
-    // In CloudFormation the presence of the view type says that there is a stream.
-    definition["StreamSpecification"]["StreamEnabled"] = Value::Bool(true);
     Ok(Value::Object(definition))
 }
 
@@ -73,7 +66,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Creates a table of template.yaml's definition, unless one of that name exists.
+    /// Creates a table of template.yaml's definition, unless one of that name exists, which loses its stream if it has one.
     ///
     /// # Errors
     /// One line that names the table.
@@ -82,9 +75,17 @@ impl Engine {
         let time_to_live = definition["TimeToLiveSpecification"].take();
         definition["TableName"] = json!(name);
         let create = || -> Result<(), String> {
-            if self.database.get_table_metadata(name).map_err(|error| line(&error))?.is_none() {
-                let request = serde_json::from_value(definition).map_err(|error| line(&error))?;
-                self.database.create_table(request).map_err(|error| line(&error))?;
+            match self.database.get_table_metadata(name).map_err(|error| line(&error))? {
+                None => {
+                    let request = serde_json::from_value(definition).map_err(|error| line(&error))?;
+                    self.database.create_table(request).map_err(|error| line(&error))?;
+                }
+                Some(table) if table.stream_enabled => {
+                    let request = json!({ "TableName": name, "StreamSpecification": { "StreamEnabled": false } });
+                    let request = serde_json::from_value(request).map_err(|error| line(&error))?;
+                    self.database.update_table(request).map_err(|error| line(&error))?;
+                }
+                Some(_) => {}
             }
             let request = json!({ "TableName": name, "TimeToLiveSpecification": time_to_live });
             let request = serde_json::from_value(request).map_err(|error| line(&error))?;
@@ -164,12 +165,27 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_both_indexes_and_a_stream() {
+    fn a_table_has_both_indexes_and_no_stream() {
         let engine = Engine::open(None, "users").unwrap();
-        let request = serde_json::from_value(json!({ "TableName": "users" })).unwrap();
-        let table = serde_json::to_value(engine.database.describe_table(request).unwrap()).unwrap();
-        assert_eq!(table["Table"]["GlobalSecondaryIndexes"].as_array().unwrap().len(), 2);
-        assert_eq!(table["Table"]["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
+        let table = describe(&engine);
+        assert_eq!(table["GlobalSecondaryIndexes"].as_array().unwrap().len(), 2);
+        assert_eq!(table["StreamSpecification"], Value::Null);
+    }
+
+    #[test]
+    fn a_table_with_a_stream_loses_it() {
+        let engine = Engine::open(None, "others").unwrap();
+        let mut definition = table_definition().unwrap();
+        definition.as_object_mut().unwrap().remove("TimeToLiveSpecification");
+        definition["TableName"] = json!("users");
+        definition["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" });
+        engine.database.create_table(serde_json::from_value(definition).unwrap()).unwrap();
+        put(&engine, json!({ "pk": { "S": "A" }, "sk": { "S": "A" } }));
+        assert_eq!(describe(&engine)["StreamSpecification"]["StreamEnabled"], true);
+
+        engine.create_table("users").unwrap();
+        assert_eq!(describe(&engine)["StreamSpecification"]["StreamEnabled"], Value::Null);
+        assert_eq!(count(&engine), 1);
     }
 
     #[test]
@@ -220,6 +236,11 @@ mod tests {
     fn put(engine: &Engine, item: Value) {
         let request = json!({ "TableName": "users", "Item": item });
         engine.database.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    }
+
+    fn describe(engine: &Engine) -> Value {
+        let request = serde_json::from_value(json!({ "TableName": "users" })).unwrap();
+        serde_json::to_value(engine.database.describe_table(request).unwrap()).unwrap()["Table"].take()
     }
 
     fn count(engine: &Engine) -> usize {
