@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// User and system time of the process, of all its threads including those that have ended, in steps of 10 ms.
 pub fn cpu_time(pid: u32) -> Result<Duration, String> {
     stat(pid).map(|stat| ticks(stat.own_ticks))
@@ -71,11 +73,10 @@ fn ticks(number: u64) -> Duration {
     Duration::from_millis(number * 10)
 }
 
-/// CPU time of the thread that asks, in nanoseconds.
-pub fn own_thread_cpu_time() -> Result<Duration, String> {
-    let stat = read("/proc/thread-self/schedstat")?;
-    let running = running_nanos(&stat).filter(|nanos| *nanos > 0);
-    running.map(Duration::from_nanos).ok_or_else(|| "/proc/thread-self/schedstat is not understood".to_owned())
+/// CPU time of the thread that asks. `schedstat` has that of the last tick, 4 ms ago at worst, while a thread runs.
+pub fn own_thread_cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 /// CPU time of each thread of a process, in nanoseconds: finer than [`cpu_time`], and blind to threads that have ended.
@@ -84,7 +85,9 @@ pub struct ThreadTimes(HashMap<String, u64>);
 impl ThreadTimes {
     pub fn of(pid: u32) -> Result<Self, String> {
         // A kernel that does not count says 0, with which every bar would be held: of this thread, too, which has run.
-        own_thread_cpu_time()?;
+        if running_nanos(&read("/proc/thread-self/schedstat")?).is_none_or(|nanos| nanos == 0) {
+            return Err("/proc/thread-self/schedstat tells no time".to_owned());
+        }
         let tasks = format!("/proc/{pid}/task");
         let mut times = HashMap::new();
         for task in std::fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))? {
