@@ -175,6 +175,29 @@ async fn sessions_beyond_fifty_end_the_longest_unused_first() {
     assert_eq!(latest, Some(app.clock.now()), "the one that was just opened stays");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_meets_many_surplus_sessions_does_not_wait_for_each() {
+    let app = app().await;
+    let user = app.seed_user("ada").await;
+    for _ in 0..120 {
+        app.seed_session(&user).await;
+    }
+    app.wire.slow(std::time::Duration::from_millis(50));
+    // One sign-in in sixteen looks.
+    let calls = loop {
+        app.wire.take_calls();
+        assert_eq!(app.post("/auth/login", by_email()).await.status, 200);
+        let calls = app.wire.take_calls();
+        if calls.iter().any(|call| call.operation == "Query") {
+            break calls;
+        }
+    };
+    let ended = calls.iter().filter(|call| call.operation == "DeleteItem").count();
+    assert_eq!(ended, 32);
+    // Two of any sign-in, perhaps one that forgets failed tries, the query, and four times eight.
+    assert!(app.wire.serial_round_trips(&calls) <= 8, "{}", app.wire.serial_round_trips(&calls));
+}
+
 /// Holds the sign-in open between reading the credential and writing the session, changes the account meanwhile, and
 /// says whether the session that comes of it is live.
 async fn session_is_live_after(change: impl AsyncFnOnce(&TestApp, &auth::User)) -> bool {
