@@ -21,7 +21,11 @@ use crate::load::{PASSWORD, Server, Site, email};
 use crate::results::{Figure, Section, ms, quantile};
 use crate::stage::Folder;
 
+/// With a session each, which is refreshed and read with.
 const ACCOUNTS: usize = 256;
+/// Who sign in are others, and so many that none has more than the fifty sessions that an account keeps: to end one's
+/// surplus is work that few sign-ins have.
+const VISITORS: usize = 512;
 const CLIENTS: usize = 16;
 const PHASE: Duration = Duration::from_secs(8);
 /// Long enough for the rarest in a thousand profile reads.
@@ -108,9 +112,9 @@ pub async fn measure() -> Result<Section, String> {
              answered, show what it sustains of one sign-in, one refresh and two profile reads. Then {SHARES:?} of that is \
              offered for {} s each, and {TIMES:?} times as much for {} s each, at fixed moments whatever became of those \
              before; latency counts from these moments, so that nothing is omitted while an answer is late (of fewer than a \
-             thousand, p99.9 is the slowest). The latencies of overload are bounded by what the server's places allow, {PLACES_PER_HASH} for sign-ins for each hash at a time and {OTHER_PLACES} for the \
-             rest: by Little's law a request is there for as long as its places take to be emptied at the rate at which they were in \
-             that phase. The bar is twice that, and the time of a refusal, for which nothing is done but to wait for the cores. Beside overload are clients that connect and say nothing, send a byte of their headers every half a \
+             thousand, p99.9 is the slowest). The latencies of overload are bounded by what the server's places allow, {PLACES_PER_HASH} for sign-ins for each hash at a time and {OTHER_PLACES} for \
+             refreshes and reads together: by Little's law a request is there, on average over all that share the places, for as long as \
+             these take to be emptied at the rate at which they were in that phase. The bar is twice that, and the time of a refusal, for which nothing is done but to wait for the cores. Beside overload are clients that connect and say nothing, send a byte of their headers every half a \
              second, read no answers, or send headers of 256 KiB. Those who offer share the cores with the server.",
             STEADY_PHASE.as_secs(),
             PHASE.as_secs(),
@@ -119,11 +123,12 @@ pub async fn measure() -> Result<Section, String> {
     })
 }
 
-/// Accounts with a session each, and their client.
+/// Accounts, their sessions, and their client.
 #[derive(Clone)]
 struct Crowd {
     site: Site,
     next: Arc<AtomicUsize>,
+    next_visitor: Arc<AtomicUsize>,
     access: Arc<Vec<String>>,
     /// Refresh tokens that nobody uses at the moment.
     refresh: Arc<Mutex<Vec<String>>>,
@@ -158,14 +163,16 @@ impl Crowd {
             .build_http();
         let site = Site { http, url: site.url.clone() };
         let (mut opening, mut all) = (JoinSet::new(), Vec::new());
-        for account in 0..ACCOUNTS {
+        let visitors = (0..VISITORS).map(|number| (format!("visitor{number}"), false));
+        for (name, has_session) in (0..ACCOUNTS).map(|number| (format!("crowd{number}"), true)).chain(visitors) {
             let site = site.clone();
             opening.spawn(async move {
-                let name = format!("crowd{account}");
                 let body = json!({"email": email(&name), "username": name, "password": PASSWORD});
                 until(201, || site.post("/auth/register", &body)).await?;
                 let body = json!({"username": name, "password": PASSWORD});
-                until(200, || site.post("/auth/login", &body)).await
+                let tokens =
+                    if has_session { until(200, || site.post("/auth/login", &body)).await? } else { Value::Null };
+                Ok::<_, String>(tokens)
             });
             if opening.len() == CLIENTS {
                 all.extend(opening.join_next().await);
@@ -175,10 +182,19 @@ impl Crowd {
         let (mut access, mut refresh) = (Vec::new(), Vec::new());
         for tokens in all {
             let tokens = tokens.map_err(|error| error.to_string())??;
+            if tokens.is_null() {
+                continue;
+            }
             access.push(tokens["access_token"].as_str().unwrap_or_default().to_owned());
             refresh.push(tokens["refresh_token"].as_str().unwrap_or_default().to_owned());
         }
-        Ok(Self { site, next: Arc::default(), access: Arc::new(access), refresh: Arc::new(Mutex::new(refresh)) })
+        Ok(Self {
+            site,
+            next: Arc::default(),
+            next_visitor: Arc::default(),
+            access: Arc::new(access),
+            refresh: Arc::new(Mutex::new(refresh)),
+        })
     }
 
     /// Requests a second, each client waiting for its answer.
@@ -245,10 +261,10 @@ impl Crowd {
     }
 
     async fn ask(&self, step: usize) -> Outcome {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
         match step {
             SIGN_IN => {
-                let body = json!({"email": email(&format!("crowd{}", number % ACCOUNTS)), "password": PASSWORD});
+                let visitor = self.next_visitor.fetch_add(1, Ordering::Relaxed) % VISITORS;
+                let body = json!({"email": email(&format!("visitor{visitor}")), "password": PASSWORD});
                 self.send(Method::POST, "/auth/login", None, Some(&body)).await
             }
             REFRESH => {
@@ -266,6 +282,7 @@ impl Crowd {
                 outcome
             }
             _ => {
+                let number = self.next.fetch_add(1, Ordering::Relaxed);
                 let token = &self.access[number % self.access.len()];
                 self.send(Method::GET, "/auth/profile", Some(token), None).await
             }
@@ -350,27 +367,32 @@ impl Phase {
         let hashes =
             std::thread::available_parallelism().map_or(1.0, |cores| cores.get().saturating_sub(1).max(1) as f64);
         for (step, name) in STEPS.iter().enumerate() {
-            let (places, emptied) = if step == SIGN_IN {
-                (PLACES_PER_HASH * hashes, self.times[SIGN_IN].len())
-            } else {
-                (OTHER_PLACES, self.times[REFRESH].len() + self.times[PROFILE].len())
-            };
             let (admitted, refused) = (&mut self.times[step], &mut self.refusals[step]);
-            let (share, half, most) = (admitted.len(), quantile(admitted, 0.5), quantile(admitted, 0.99));
-            let refusal = quantile(refused, 0.99);
-            let max = Duration::from_secs_f64(2.0 * places * self.seconds / emptied.max(1) as f64) + refusal;
+            let share = admitted.len();
+            figures.push(Figure::new(
+                format!("{times} ×, {name}: admitted, p50 / p99; p99 of refusals"),
+                format!(
+                    "{share} ({:.0}/s), {} / {}; {}",
+                    share as f64 / self.seconds,
+                    ms(quantile(admitted, 0.5)),
+                    ms(quantile(admitted, 0.99)),
+                    ms(quantile(refused, 0.99)),
+                ),
+            ));
+        }
+        for (names, steps, places) in [
+            ("sign-in", &[SIGN_IN][..], PLACES_PER_HASH * hashes),
+            ("refresh and profile", &[REFRESH, PROFILE], OTHER_PLACES),
+        ] {
+            let of_all =
+                |times: &[Vec<Duration>; 3]| steps.iter().flat_map(|step| times[*step].clone()).collect::<Vec<_>>();
+            let (mut admitted, mut refused) = (of_all(&self.times), of_all(&self.refusals));
+            let (most, refusal) = (quantile(&mut admitted, 0.99), quantile(&mut refused, 0.99));
+            let max = Duration::from_secs_f64(2.0 * places * self.seconds / admitted.len().max(1) as f64) + refusal;
+            let each = steps.iter().all(|step| !self.times[*step].is_empty());
             figures.push(
-                Figure::new(
-                    format!("{times} ×, {name}: admitted, p50 / p99; p99 of refusals"),
-                    format!(
-                        "{share} ({:.0}/s), {} / {}; {}",
-                        share as f64 / self.seconds,
-                        ms(half),
-                        ms(most),
-                        ms(refusal)
-                    ),
-                )
-                .bar(format!("p99 ≤ {}", ms(max)), share > 0 && most <= max && refusal <= MAX_REFUSAL),
+                Figure::new(format!("{times} ×, {names}, by their places: p99"), ms(most))
+                    .bar(format!("≤ {}", ms(max)), each && most <= max && refusal <= MAX_REFUSAL),
             );
         }
         figures
