@@ -101,6 +101,7 @@ BREAKS = {
     "a queue, which is not encrypted": lambda r: r.update(Queue={"Type": "AWS::SQS::Queue", "Properties": {}}),
     "a table that is not encrypted": lambda r: r["Table"]["Properties"].pop("SSESpecification"),
     "a table without recovery": lambda r: r["Table"]["Properties"].pop("PointInTimeRecoverySpecification"),
+    "a stream without images": lambda r: r["Table"]["Properties"].update(StreamSpecification={"StreamViewType": "KEYS_ONLY"}),
     "a table without a stream": lambda r: r["Table"]["Properties"].pop("StreamSpecification"),
     "a table that goes with the stack": lambda r: r["Table"].pop("DeletionPolicy"),
     "a function without a log group": lambda r: r["LoginFunction"]["Properties"].pop("LoggingConfig"),

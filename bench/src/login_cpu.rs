@@ -5,7 +5,6 @@ use std::time::Duration;
 use auth::{Algorithm, HashParameters};
 use auth_testing::Function;
 use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::bare_hash::{BareHash, Pages};
 use crate::binary;
@@ -22,11 +21,10 @@ const SIGN_INS: u32 = BLOCKS * PER_BLOCK;
 const REFUSALS: u32 = 2000;
 /// The try, the credential, the account and the session. One sign-in in sixteen also counts sessions.
 const CALLS: u32 = 4;
-const REST: Duration = Duration::from_millis(10);
 const MAX_RATIO: f64 = 1.12;
 
 const CALLS_COST: &str = "what is left beside the hash are the four calls of DynamoDB, most of all, and the sooner a machine has its hash, the more \
-     they weigh; and a hash after a rest, as each of a function's is, takes longer than those in a row that the bar is of. \
+     they weigh; and a hash between such calls, as a function's is, takes longer than those in a row that the bar is of. \
      Tried: `opt-level = 3` for all crates, which changes nothing; one connection for all clients.";
 
 pub async fn measure() -> Result<Section, String> {
@@ -43,17 +41,16 @@ pub async fn measure() -> Result<Section, String> {
 
     // A function rests while others work, so its clock need only be read before and after all.
     let before = (es256.cpu_time()?, rs256.cpu_time()?);
-    let (mut hashing, mut hashing_huge, mut hashing_rested, mut wiping) =
+    let (mut hashing, mut hashing_huge, mut hashing_between, mut wiping) =
         (Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for _ in 0..BLOCKS {
         es256.block().await?;
         rs256.block().await?;
         for _ in 0..PER_BLOCK {
-            // As a function's, which rests before each, and has both.
-            sleep(REST).await;
+            // In turn, as a function has them.
             let spent;
             (spent, huge) = cpu_of(1, huge, BareHash::run).await?;
-            hashing_rested += spent;
+            hashing_between += spent;
             sdk.run(1).await?;
         }
         let spent;
@@ -68,8 +65,8 @@ pub async fn measure() -> Result<Section, String> {
     }
     let es256_spent = es256.cpu_time()?.saturating_sub(before.0) / SIGN_INS;
     let rs256_spent = rs256.cpu_time()?.saturating_sub(before.1) / SIGN_INS;
-    let [hashing, hashing_huge, hashing_rested, wiping] =
-        [hashing, hashing_huge, hashing_rested, wiping].map(|spent| spent / SIGN_INS);
+    let [hashing, hashing_huge, hashing_between, wiping] =
+        [hashing, hashing_huge, hashing_between, wiping].map(|spent| spent / SIGN_INS);
     let refusing = es256.refusal().await?;
     let token = es256.stage.token_cpu_time().await?;
     for function in [es256, rs256] {
@@ -77,7 +74,7 @@ pub async fn measure() -> Result<Section, String> {
     }
 
     let calls = sdk.cpu();
-    let rest = es256_spent.saturating_sub(hashing_rested + wiping + refusing + token + calls);
+    let rest = es256_spent.saturating_sub(hashing_between + wiping + refusing + token + calls);
     let of_hash = |duration: Duration| duration.as_secs_f64() / hashing.as_secs_f64();
     let against =
         |name: &str, duration| Figure::new(name, format!("{:.3} × bare hash ({})", of_hash(duration), ms(duration)));
@@ -89,14 +86,13 @@ pub async fn measure() -> Result<Section, String> {
              of another account), after {PER_BLOCK} to warm up, in blocks of {PER_BLOCK} that take turns with as many \
              hashes by the same crate with the same parameters ({} KiB, t={}, p={}) in reused memory, in ordinary pages as the \
              crate allocates it. (The function's memory is in huge pages, docs/adr/0010-huge-pages.md.) The account of it: \
-             the same hash in huge pages after a rest of {} ms, as a function has it (in a row beside it); wiping that memory; the process's time for {REFUSALS} requests that it refuses for \
+             the same hash in huge pages, one between calls of DynamoDB and the next (in a row beside it); wiping that memory; the process's time for {REFUSALS} requests that it refuses for \
              their empty body, which is Lambda's event, HTTP, JSON and the log line; making an access token in this process; \
              the same {CALLS} calls of DynamoDB by the same client in a process that does nothing else, after each of those \
              hashes; and what is left.",
             HashParameters::DEFAULT.memory_kib,
             HashParameters::DEFAULT.iterations,
             HashParameters::DEFAULT.parallelism,
-            REST.as_millis(),
         ),
         figures: vec![
             Figure::new("bare hash", ms(hashing)),
@@ -104,7 +100,7 @@ pub async fn measure() -> Result<Section, String> {
                 .bar(format!("≤ {MAX_RATIO} × bare hash"), of_hash(es256_spent) <= MAX_RATIO)
                 .because(CALLS_COST),
             against("the hash in huge pages, in a row", hashing_huge),
-            against("of which the hash, in huge pages after a rest", hashing_rested),
+            against("of which the hash, in huge pages, between calls", hashing_between),
             against("of which wiping its memory", wiping),
             against("of which event, HTTP, JSON and log", refusing),
             against("of which the access token", token),

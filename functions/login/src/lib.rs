@@ -22,8 +22,8 @@ use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::routing::post;
 use axum::{Extension, Router};
+use futures_util::future::join_all;
 use serde::Deserialize;
-use tokio::task::JoinSet;
 
 /// What this function holds.
 #[derive(Clone)]
@@ -167,14 +167,12 @@ async fn end_surplus(app: &App, account: &Account, session: &Session) {
     let is_good = |session: &Session| session.is_live(now) && session.session_epoch >= account.user.session_epoch;
     sessions.sort_by_key(|session| std::cmp::Reverse((is_good(session), session.last_used_at)));
     let good = sessions.iter().filter(|session| is_good(session)).count();
-    let surplus: Vec<_> = sessions.iter().skip(good.min(MAX_SESSIONS)).rev().take(MAX_ENDED).collect();
+    let surplus = sessions.iter().skip(good.min(MAX_SESSIONS)).filter(|other| other.id != session.id);
+    let surplus: Vec<_> = surplus.rev().take(MAX_ENDED).collect();
     for some in surplus.chunks(ENDED_AT_ONCE) {
-        let mut ending = JoinSet::new();
-        for session in some {
-            let (app, id) = (app.clone(), session.id);
-            ending.spawn(async move { app.store.session_delete(user_id, id).await.is_ok() });
-        }
-        if !ending.join_all().await.into_iter().all(|ended| ended) {
+        // In this task, whose tally counts the retries.
+        let ended = join_all(some.iter().map(|session| app.store.session_delete(user_id, session.id))).await;
+        if ended.iter().any(Result::is_err) {
             return;
         }
     }

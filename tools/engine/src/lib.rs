@@ -15,8 +15,8 @@ use dynoxide::{ImportOptions, Item};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-/// The definition of the resource `Table` in template.yaml, as a `CreateTable` request without `TableName`, and
-/// `TimeToLiveSpecification`, which DynamoDB takes in a request of its own.
+/// The definition of the resource `Table` in template.yaml, as a `CreateTable` request without `TableName` and the stream,
+/// and `TimeToLiveSpecification`, which DynamoDB takes in a request of its own.
 ///
 /// # Errors
 /// One line that names what template.yaml lacks.
@@ -106,8 +106,8 @@ impl Engine {
         serde_json::to_value(item).map_err(|error| line(&error))
     }
 
-    /// Writes items, given as DynamoDB's JSON, in one transaction, indexes included: many accounts for a measurement. The
-    /// stream does not hear of them.
+    /// Writes items, given as DynamoDB's JSON, in one transaction, indexes included: many accounts for a
+    /// measurement.
     ///
     /// # Errors
     /// One line that names the table; nothing is written then.
