@@ -13,8 +13,16 @@ use crate::{
 pub struct Throttle {
     store: Store,
     clock: Clock,
-    /// What this instance saw to be used up, and until when it believes so: a flood shall not burn the owner's money.
-    spent: Arc<Mutex<HashMap<String, Timestamp>>>,
+    /// What this instance saw to be used up: a flood shall not burn the owner's money.
+    spent: Arc<Mutex<HashMap<String, Spent>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Spent {
+    /// When the next try has a chance.
+    until: Timestamp,
+    /// How long the instance believes that.
+    believed: Timestamp,
 }
 
 /// One item of the table, and what is counted in it.
@@ -122,12 +130,12 @@ impl Throttle {
     /// Refuses without asking anybody what this instance knows to be used up.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`].
+    /// [`Error::TooManyRequests`], as [`Throttle::take`].
     pub fn precheck(&self, bucket: &Bucket) -> Result<()> {
         let now = self.clock.now();
         let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         match spent.get(&bucket.known_by()) {
-            Some(&until) if until > now => Err(Error::TooManyRequests { retry_after: until.since(now) }),
+            Some(spent) if spent.believed > now => Err(Error::TooManyRequests { retry_after: spent.until.since(now) }),
             _ => Ok(()),
         }
     }
@@ -157,7 +165,7 @@ impl Throttle {
                 Ok(Pass { key: bucket.key.clone(), count, own, over })
             }
             Taken::Refused { until, .. } => {
-                self.remember(bucket, until.min(now.plus(BELIEF)), now);
+                self.remember(bucket, Spent { until, believed: until.min(now.plus(BELIEF)) }, now);
                 Err(Error::TooManyRequests { retry_after: until.since(now) })
             }
         }
@@ -199,13 +207,13 @@ impl Throttle {
         self.store.throttle_clear(&identifier.bucket_key(pseudonyms)).await
     }
 
-    fn remember(&self, bucket: &Bucket, until: Timestamp, now: Timestamp) {
+    fn remember(&self, bucket: &Bucket, seen: Spent, now: Timestamp) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         if spent.len() >= MAX_REMEMBERED {
-            spent.retain(|_, until| *until > now);
+            spent.retain(|_, spent| spent.believed > now);
         }
         if spent.len() < MAX_REMEMBERED {
-            spent.insert(bucket.known_by(), until);
+            spent.insert(bucket.known_by(), seen);
         }
     }
 }
