@@ -3,7 +3,7 @@
 
 run: ## the whole service on http://127.0.0.1:3000 (PORT, VESTIBULE_DATA, VESTIBULE_FRONTEND)
 	@fault=$$(tools/frontend.sh update) && export VESTIBULE_FRONTEND_FAULT="$$fault" && \
-	exec cargo run --quiet --profile local --package devserver
+	exec cargo run --profile local --package devserver
 
 test: ## all tests; those of the front end where npm is installed, the attack by the API's document where Python is
 	cargo test --workspace --locked
