@@ -1,7 +1,7 @@
 //! `POST /auth/register`: opens an account.
 //!
 //! 1. Parse the body; report every fault at once.
-//! 2. Count the try: a network opens so many accounts an hour.
+//! 2. Count the try: a network has so many an hour.
 //! 3. Refuse a password that is easily guessed, with the reason, or that is known from a breach, where a service that
 //!    knows is configured. One that does not answer in a second refuses nobody.
 //! 4. Hash the password. Before the transaction, so that 409 takes as long as 201.

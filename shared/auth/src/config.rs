@@ -27,7 +27,7 @@ pub struct Config {
     pub key_set: Option<SecretSource>,
     /// Where the key of pseudonyms and device cookies is; functions that throttle or write an audit trail have it.
     pub pseudonym_key: Option<SecretSource>,
-    /// How many accounts one network may open in an hour.
+    /// How often one network may try to open an account in an hour.
     pub registrations_per_hour: u32,
     /// Where to ask whether a password is known from a breach, without a slash at its end; `None` is nowhere.
     pub breached_passwords_url: Option<String>,

@@ -108,7 +108,7 @@ impl Bucket {
         Self { key: format!("password#{session}"), counters, expires_at: now.plus(MEMORY) }
     }
 
-    /// New accounts from one network in an hour.
+    /// Tries to open an account, from one network in an hour.
     pub fn registration(caller: &Caller, per_hour: u32, pseudonyms: &Pseudonyms, now: Timestamp) -> Vec<Self> {
         let window = Window::of(now, Duration::from_hours(1));
         let bucket = |network: &str, max| Self {
@@ -202,7 +202,7 @@ impl Throttle {
     }
 
     /// What an operator does about it: all tries under the identifier are forgotten, as after a success. An instance
-    /// that has seen the bucket full believes it for a minute more.
+    /// that has seen the bucket full believes it for a minute more, and says until then how long it would have been.
     pub async fn forget(&self, identifier: &Identifier, pseudonyms: &Pseudonyms) -> Result<()> {
         self.store.throttle_clear(&identifier.bucket_key(pseudonyms)).await
     }

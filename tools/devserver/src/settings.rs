@@ -15,7 +15,7 @@ pub struct Settings {
     frontend_fault: Option<String>,
     /// `DYNAMODB_LISTEN`: an address where the engine is to be reached from outside too, say by `sam local`.
     pub dynamodb_listen: Option<String>,
-    /// `REGISTRATIONS_PER_HOUR`: accounts that one address may open, 30 as in AWS by default.
+    /// `REGISTRATIONS_PER_HOUR`: how often one address may try to open an account, 30 as in AWS by default.
     pub registrations_per_hour: u32,
     /// `VESTIBULE_ORIGINS`: further origins of front ends, separated by commas.
     origins: Vec<String>,
