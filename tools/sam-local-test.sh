@@ -15,7 +15,9 @@ require sam-local-test sam cargo-lambda || exit 1
 [[ $(uname -m) == x86_64 ]] || fail "the base image is made from this machine's files and must be x86_64"
 docker info >/dev/null 2>&1 || fail "no Docker engine answers" \
   "Debian: apt-get install --no-install-recommends docker.io iptables, then start dockerd as root"
-bridge=$(docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}')
+# A bridge that Docker has only just made names no gateway until its next start; it is the subnet's first address.
+bridge=$(docker network inspect bridge --format '{{with index .IPAM.Config 0}}{{or .Gateway .Subnet}}{{end}}')
+[[ $bridge != */* ]] || bridge=${bridge%.*}.1
 source tools/local-engine.sh
 
 # event → function, and what the answer has to have. Each may use what those before it have brought.
